@@ -1,0 +1,1 @@
+"""Omboka: the services, one folder each, and the command line that starts them."""

@@ -1,0 +1,1 @@
+"""Omboka: what the services share: contracts, the SOAP rim, ledger, messaging."""
