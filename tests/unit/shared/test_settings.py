@@ -1,0 +1,67 @@
+"""The settings: read from the environment or from files, and a missing one says how to make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import SettingsError, listen_address, read_settings
+
+
+def test_a_secret_may_be_a_file(tmp_path: Path) -> None:
+    """`…_FILE` names a file whose content is the value, without its line end."""
+    secret = tmp_path / "hmac"
+    secret.write_text("s3cret\n", encoding="utf-8")
+    assert read_settings({"OMBOKA_HMAC_KEY_FILE": str(secret)}).hmac_key == "s3cret"
+
+
+def test_lists_and_numbers_are_read() -> None:
+    """Comma-separated settings become tuples, numbers numbers."""
+    settings = read_settings(
+        {"OMBOKA_DATA_KEYS": "new, old", "OMBOKA_ALLOWED_ORIGINS": "https://a", "OMBOKA_TRUSTED_PROXIES": "1"}
+    )
+    assert settings.data_keys == ("new", "old")
+    assert settings.allowed_origins == ("https://a",)
+    assert settings.trusted_proxies == 1
+
+
+def test_every_missing_key_is_named_with_what_to_do() -> None:
+    """A role refuses to start without its keys, and says how to make them."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings({}).require("broker_url", "data_keys")
+    assert "OMBOKA_BROKER_URL is not set" in str(caught.value)
+    assert "OMBOKA_DATA_KEYS is not set" in str(caught.value)
+    assert "omboka keys" in str(caught.value)
+
+
+def test_tokens_need_one_way_of_checking() -> None:
+    """Without an issuer's keys or the development key nothing starts."""
+    with pytest.raises(SettingsError, match="OMBOKA_AUTH_JWKS_URL"):
+        read_settings({}).require_auth()
+    read_settings({"OMBOKA_AUTH_KEY": "k"}).require_auth()
+
+
+def test_secrets_are_not_shown() -> None:
+    """The repr of the settings, which may be logged, holds no secret."""
+    shown = repr(read_settings({"OMBOKA_HMAC_KEY": "s3cret", "OMBOKA_DATABASE_URL": "postgresql://u:pw@h/d"}))
+    assert "s3cret" not in shown
+    assert "pw" not in shown
+
+
+@pytest.mark.parametrize("text", ["", "8080", "host:", "host:99999", "host:http"])
+def test_an_address_of_the_wrong_form_is_refused(text: str) -> None:
+    """`host:port` or a clear error."""
+    with pytest.raises(SettingsError):
+        listen_address(text)
+
+
+def test_an_address_is_split() -> None:
+    """The last colon is the port's."""
+    assert listen_address("[::1]:8080") == ("::1", 8080)
+
+
+def test_a_wrong_number_names_its_setting() -> None:
+    """A setting that should be a number says so."""
+    with pytest.raises(SettingsError, match="OMBOKA_DRAIN_SECONDS must be a number"):
+        read_settings({"OMBOKA_DRAIN_SECONDS": "soon"})
