@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from shared.scheduling.client import SchedulingClient
+
 from shared.configuration import Configuration, Facility
 from shared.contracts.model import REQUIRED_TO_REBOOK, Interaction
-from shared.scheduling.client import SchedulingClient
 from shared.scheduling.failures import SchedulingFailure
 from shared.scheduling.port import LookUps
 
@@ -32,7 +33,7 @@ def remarks(configuration: Configuration) -> Iterator[str]:
             yield f"facilities.{key}.producers: has {len(facility.producers)}, so its times can't be rebooked here"
         if not facility.terms.strip():
             yield f"facilities.{key}.terms: is empty, so no terms are shown"
-        if facility.contracts != "auto" and not REQUIRED_TO_REBOOK <= set(facility.contracts):
+        if facility.contracts != "auto" and not set(facility.contracts) >= REQUIRED_TO_REBOOK:
             missing = ", ".join(sorted(one.value for one in REQUIRED_TO_REBOOK - set(facility.contracts)))
             yield f"facilities.{key}.contracts: lacks {missing}, so nothing can be rebooked to it"
 
@@ -75,7 +76,7 @@ async def _look_at(systems: LookUps, facility: Facility) -> tuple[str, bool]:
 
 
 def _supported(contracts: frozenset[Interaction]) -> str:
-    if not REQUIRED_TO_REBOOK <= contracts:
+    if not contracts >= REQUIRED_TO_REBOOK:
         missing = ", ".join(sorted(one.value for one in REQUIRED_TO_REBOOK - contracts))
         return f"can't be rebooked to: lacks {missing}"
     optional = {

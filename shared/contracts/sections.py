@@ -111,7 +111,14 @@ class BookingData(Frozen):
 
     @classmethod
     def of(
-        cls, booking: Timeslot, *, booking_id: str, facility: str, facility_name: str, facility_phone: str, summary: Summary
+        cls,
+        booking: Timeslot,
+        *,
+        booking_id: str,
+        facility: str,
+        facility_name: str,
+        facility_phone: str,
+        summary: Summary,
     ) -> BookingData:
         """Show a booking as read, with the catalogue's name and phone; absent flags are no."""
         return cls(

@@ -152,11 +152,19 @@ class EventLog(Protocol):
     """The event log. Every method raises LogUnavailable within a second when the log can't be reached."""
 
     async def open(
-        self, rebooking_id: str, head: Head, entries: Sequence[NewEntry], *, replaces: str | None = None, ttl: float = IDLE_SECONDS
+        self,
+        rebooking_id: str,
+        head: Head,
+        entries: Sequence[NewEntry],
+        *,
+        replaces: str | None = None,
+        ttl: float = IDLE_SECONDS,
     ) -> Opened:
         """Open a log with its first entries, unless one stands under the same index (and isn't `replaces`)."""
 
-    async def append(self, rebooking_id: str, entries: Sequence[NewEntry], *, ttl: float = IDLE_SECONDS) -> AppendOutcome:
+    async def append(
+        self, rebooking_id: str, entries: Sequence[NewEntry], *, ttl: float = IDLE_SECONDS
+    ) -> AppendOutcome:
         """Append entries, all or none; only the first one's key, basis and expected choice are checked.
 
         In this order: no log → Gone; key known → Known; expected_choice isn't the last choice's seq → Conflict;

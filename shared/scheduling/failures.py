@@ -70,7 +70,9 @@ class HttpFailure(SchedulingFailure):
 
     kind = "http"
 
-    def __init__(self, text: str, *, http_status: int, body_sha256: str | None = None, retry_after: float | None = None):
+    def __init__(
+        self, text: str, *, http_status: int, body_sha256: str | None = None, retry_after: float | None = None
+    ):
         super().__init__(text, http_status=http_status, body_sha256=body_sha256, retry_after=retry_after)
         self.sent = Sent.NO if http_status in (401, 403, 404, 405, 413) else Sent.UNKNOWN
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import (
     Actor,
     AvailableDate,
@@ -20,7 +21,6 @@ from shared.contracts.model import (
     Timeslot,
     UpdateResult,
 )
-from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.rules import DateWindow
 
 

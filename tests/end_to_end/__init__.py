@@ -1,0 +1,1 @@
+"""The whole system, as a portal meets it: HTTP and WebSocket in front, booking systems behind."""
