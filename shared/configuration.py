@@ -223,7 +223,7 @@ class Configuration(_Strict):
 
     @property
     def consumer(self) -> str:
-        """This system's own HSA-id, which goes along on every call."""
+        """The HSA-id of this system itself, which goes along on every call."""
         return self.registry.consumer if self.registry else "SE0000000000-OMBOKA"
 
 

@@ -103,9 +103,10 @@ CLIENT_COMMAND: TypeAdapter[AnyClientCommand] = TypeAdapter(AnyClientCommand)
 
 
 class LookUp(Frozen):
-    """A message to the availability workers. `sealed` is the Identity as a sealed token; `deadline` is UTC seconds
-    since the epoch, after which no answer is wanted; `today` is the civil date taken once for this command.
+    """A message to the availability workers.
 
+    `sealed` is the Identity as a sealed token; `deadline` is UTC seconds since the epoch, after which no answer is
+    wanted; `today` is the civil date taken once for this command.
     `basis` is the sequence number of the choice that caused it: results of an older basis change nothing.
     """
 
