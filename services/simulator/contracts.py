@@ -71,4 +71,4 @@ def schema_faults(element: etree._Element) -> list[str]:
     checker = schema()
     if checker.validate(element):
         return []
-    return [str(entry.message) for entry in list(checker.error_log)]
+    return [entry.message for entry in checker.error_log]  # type: ignore[attr-defined]  # it is a list of entries

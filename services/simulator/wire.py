@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from services.simulator.contracts import CONTRACTS, HEADERS, REGISTRY, SOAP, UPDATE, Contract, schema_faults
+from services.simulator.contracts import (
+    CONTRACTS,
+    HEADERS,
+    PING,
+    REGISTRY,
+    SOAP,
+    SUPPORTED,
+    UPDATE,
+    Contract,
+    schema_faults,
+)
 
 TIME = "%Y%m%d%H%M%S"
 DAY = "%Y%m%d"
@@ -89,6 +99,7 @@ def envelope(content: etree._Element) -> bytes:
     """Put an element into a SOAP 1.1 envelope."""
     root = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soapenv": SOAP})
     etree.SubElement(root, f"{{{SOAP}}}Body").append(content)
+    etree.cleanup_namespaces(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
@@ -127,7 +138,7 @@ def _header(root: etree._Element, namespace: str, name: str, *, wanted: bool) ->
 
 
 def _facility(call: Call) -> str | None:
-    names = {"GetSupportedServiceContracts": "logicalAdress", "PingForConfiguration": "logicalAddress"}
+    names = {SUPPORTED: "logicalAdress", PING: "logicalAddress"}
     name = names.get(call.contract.name if call.contract else "", "healthcare_facility")
     return call.text(name)
 

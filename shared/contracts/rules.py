@@ -148,7 +148,7 @@ def extension_window(searched_to: dt.date) -> DateWindow:
 
 
 def further_window(searched_to: dt.date) -> DateWindow:
-    """ "Search further": the one calendar month after the one last searched."""
+    """Search further: the one calendar month after the one last searched."""
     return DateWindow(searched_to + dt.timedelta(days=1), _last_of_month(searched_to, months_on=1))
 
 

@@ -1,4 +1,4 @@
-"""The port to the ledger, as the gateway and the booking worker use it. Synchronous: call it in a thread, never on a loop.
+"""The port to the ledger, as the gateway uses it. Synchronous: call it in a thread, never on a loop.
 
 The gateway may only accept and read; only the booking worker claims and moves. Every time is the database's.
 Source: architecture, "A rebooking is a ledger row first".

@@ -14,11 +14,11 @@ class PublishFailed(Exception):
 class Publisher(Protocol):
     """Publishes messages from any event loop without ever blocking it."""
 
-    async def publish(self, message: Frozen, *, expires: float | None = None, timeout: float = 3.0) -> None:
+    async def publish(self, message: Frozen, *, expires: float | None = None, patience: float = 3.0) -> None:
         """Publish by the routes table. `expires` = seconds after which no worker need take it.
 
         A route that is `confirmed` returns when the broker has the message, any other when it is written. Raises
-        PublishFailed after `timeout` seconds or when the broker refuses; then it is unknown whether it was taken.
+        PublishFailed after `patience` seconds or when the broker refuses; then it is unknown whether it was taken.
         """
 
     async def ping(self) -> None:

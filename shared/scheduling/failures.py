@@ -72,7 +72,7 @@ class HttpFailure(SchedulingFailure):
 
     def __init__(
         self, text: str, *, http_status: int, body_sha256: str | None = None, retry_after: float | None = None
-    ):
+    ) -> None:
         super().__init__(text, http_status=http_status, body_sha256=body_sha256, retry_after=retry_after)
         self.sent = Sent.NO if http_status in (401, 403, 404, 405, 413) else Sent.UNKNOWN
 
@@ -85,7 +85,9 @@ class PlatformFault(SchedulingFailure):
 
     kind = "platform_fault"
 
-    def __init__(self, text: str, *, vp_code: str, http_status: int | None = None, body_sha256: str | None = None):
+    def __init__(
+        self, text: str, *, vp_code: str, http_status: int | None = None, body_sha256: str | None = None
+    ) -> None:
         super().__init__(text, vp_code=vp_code, http_status=http_status, body_sha256=body_sha256)
         self.sent = Sent.UNKNOWN if vp_code == "VP009" else Sent.NO
 

@@ -110,5 +110,5 @@ def test_terms_may_stand_in_a_file_beside_it(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_told() -> None:
     """A path that isn't there is a fault with its name, not a traceback."""
-    with pytest.raises(ConfigurationError, match="absent.yaml: cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"absent\.yaml: cannot be read"):
         load_configuration("absent.yaml")
