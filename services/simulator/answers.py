@@ -22,10 +22,27 @@ VERSION = "1.0"
 """What the booking systems say of themselves when they are pinged."""
 
 TIMESLOT_FIELDS = (
-    "startTimeInclusive", "endTimeExclusive", "healthcare_facility", "performer", "bookingId", "subject_of_care", "purpose", "reason",
-    "resourceName", "healthcare_facility_name", "performerName", "resourceID", "timeTypeName", "timeTypeID", "careTypeName", "careTypeID",
-    "cancel_booking_allowed", "rebooking_allowed", "message_allowed", "isInvitation",
-)  # fmt: skip
+    "startTimeInclusive",
+    "endTimeExclusive",
+    "healthcare_facility",
+    "performer",
+    "bookingId",
+    "subject_of_care",
+    "purpose",
+    "reason",
+    "resourceName",
+    "healthcare_facility_name",
+    "performerName",
+    "resourceID",
+    "timeTypeName",
+    "timeTypeID",
+    "careTypeName",
+    "careTypeID",
+    "cancel_booking_allowed",
+    "rebooking_allowed",
+    "message_allowed",
+    "isInvitation",
+)
 """A timeslot's elements in the schema's order."""
 
 _TEXTS = ("performer", "purpose", "reason", "resourceName", "performerName", "resourceID", "careTypeName", "careTypeID")

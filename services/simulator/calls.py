@@ -23,9 +23,10 @@ HEADERS_KEPT = (
 
 @dataclass(slots=True)
 class RecordedCall:
-    """One request. `connection`, the caller's port, tells TCP connections apart; `status` is None until it is answered, or when it was cut.
+    """One request; `request` is its whole XML text, `faults` says why `valid` is false.
 
-    `request` is the whole XML text; `faults` says why `valid` is false.
+    `connection`, the caller's port, tells TCP connections apart. `status` is None until the call is answered, and
+    stays so when it was cut.
     """
 
     n: int

@@ -129,9 +129,19 @@ class Resend(_Mishap):
 
 
 Variant = Literal[
-    "not_xml", "html", "empty", "empty_body", "truncated", "doctype", "oversize", "wrong_element", "two_results",
-    "bad_result_code", "missing_result_code", "ok_with_500",
-]  # fmt: skip
+    "not_xml",
+    "html",
+    "empty",
+    "empty_body",
+    "truncated",
+    "doctype",
+    "oversize",
+    "wrong_element",
+    "two_results",
+    "bad_result_code",
+    "missing_result_code",
+    "ok_with_500",
+]
 
 
 class Malformed(_Mishap):

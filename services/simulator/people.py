@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 WOMEN = (
-    "Saga", "Maja", "Elsa", "Ingrid", "Karin", "Fatima", "Linnea", "Birgitta", "Ebba", "Amina", "Sofia", "Greta", "Åsa", "Mirjam", "Ylva",
+    "Saga", "Maja", "Elsa", "Ingrid", "Karin", "Fatima", "Linnea", "Birgitta", "Ebba", "Amina", "Sofia",
+    "Greta", "Åsa", "Mirjam", "Ylva",
 )  # fmt: skip
 MEN = (
-    "Nils", "Oskar", "Erik", "Ahmed", "Gustav", "Lars", "Elias", "Björn", "Mehmet", "Anton", "Viktor", "Sven", "Östen", "Jonas", "Axel",
+    "Nils", "Oskar", "Erik", "Ahmed", "Gustav", "Lars", "Elias", "Björn", "Mehmet", "Anton", "Viktor",
+    "Sven", "Östen", "Jonas", "Axel",
 )  # fmt: skip
 FAMILY_NAMES = (
-    "Ekström", "Lindqvist", "Sjöberg", "Haddad", "Åkesson", "Nyström", "Bergvall", "Öhman", "Kallas", "Forsell", "Grahn", "Yilmaz", "Hedlund",
-    "Sandell", "Wallin", "Norén", "Dahlman", "Rask", "Tornberg", "Ahlbäck",
+    "Ekström", "Lindqvist", "Sjöberg", "Haddad", "Åkesson", "Nyström", "Bergvall", "Öhman", "Kallas",
+    "Forsell", "Grahn", "Yilmaz", "Hedlund", "Sandell", "Wallin", "Norén", "Dahlman", "Rask", "Tornberg",
+    "Ahlbäck",
 )  # fmt: skip
 
 _FEMALE, _MALE = "238", "239"

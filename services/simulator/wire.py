@@ -144,7 +144,8 @@ def _facility(call: Call) -> str | None:
 
 
 def _rule_faults(call: Call, facility: str | None) -> list[str]:
-    assert call.contract is not None and call.body is not None
+    assert call.contract is not None
+    assert call.body is not None
     faults = [
         f"{etree.QName(element).localname}: an element without a value must be left out"
         for element in call.body.iter(etree.Element)

@@ -133,7 +133,7 @@ class World:
     def bookings(self, subject: str) -> list[Booking]:
         """Give a patient's bookings everywhere, in order of time, open invitations last."""
         found = (self._bookings[booking_id] for booking_id in self._by_subject.get(subject.upper(), ()))
-        return sorted(found, key=lambda booking: booking.start or dt.datetime.max)
+        return sorted(found, key=lambda booking: booking.start.isoformat() if booking.start else "open")
 
     def schedule(self, facility: Facility, subject: str, now: dt.datetime) -> list[Booking]:
         """Give a patient's booked times at a facility, from today on; open invitations aren't among them."""

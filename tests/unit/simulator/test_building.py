@@ -68,7 +68,8 @@ def test_every_story_is_told_whenever_the_demo_starts(now: dt.datetime) -> None:
 
 def test_long_texts_are_long_enough_to_be_cut() -> None:
     """A reason and a purpose of more than ninety characters."""
-    assert len(LONG_REASON) > 90 and len(PLAIN_PURPOSE) > 90
+    assert len(LONG_REASON) > 90
+    assert len(PLAIN_PURPOSE) > 90
 
 
 def test_everybody_gets_a_time_of_their_own() -> None:
@@ -80,7 +81,8 @@ def test_everybody_gets_a_time_of_their_own() -> None:
         for booking in world.bookings(patient.subject)
         if booking.start
     ]
-    assert len(booked) > 900 and len(set(booked)) == len(booked)
+    assert len(booked) > 900
+    assert len(set(booked)) == len(booked)
 
 
 def test_the_demo_is_a_whole_configuration_at_the_simulators_address() -> None:
@@ -105,7 +107,8 @@ def test_the_first_demo_patient_finds_free_time_in_the_first_window() -> None:
     world = build_world(demo_configuration("http://127.0.0.1:1"), NOW)
     booking = world.bookings(DEMO_PATIENTS[0].subject)[0]
     home = world.facility(booking.facility)
-    assert home and booking.story == "ordinary"
+    assert home
+    assert booking.story == "ordinary"
     for target in world.listed_facilities(home, booking.id):
         search = Search(target, booking.subject, NOW.date(), dt.date(2026, 2, 28), booking_id=booking.id)
         assert len(world.timeslots(search, NOW)) > 20

@@ -160,7 +160,8 @@ async def test_the_journal_tells_the_change() -> None:
         (line,) = await simulator.journal()
         entry = json.loads(line)
         after = simulator.world.bookings(booking.subject)[0]
-        assert booking.start and after.start
+        assert booking.start
+        assert after.start
         assert {key: entry[key] for key in entry if key not in ("at", "new_end", "old_end", "resource_id")} == {
             "n": 1,
             "facility_from": HOME,

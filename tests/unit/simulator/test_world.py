@@ -118,7 +118,9 @@ def test_a_rebooking_moves_the_booking_and_keeps_its_identity() -> None:
     outcome, _ = moved(world)
     # Then
     home = world.facility(HOME)
-    assert home and outcome.code == "OK" and outcome.change
+    assert home
+    assert outcome.code == "OK"
+    assert outcome.change
     assert world.booking(home, before.id) == outcome.change.after
     assert outcome.change.after.start != before.start
 
@@ -132,7 +134,9 @@ def test_a_rebooking_may_give_a_new_identity() -> None:
     outcome, _ = moved(world)
     # Then
     home = world.facility(HOME)
-    assert home and outcome.change and outcome.change.after.id != before.id
+    assert home
+    assert outcome.change
+    assert outcome.change.after.id != before.id
     assert world.booking(home, before.id) is None
     assert world.booking(home, outcome.change.after.id) == outcome.change.after
 
@@ -180,7 +184,9 @@ def test_a_booking_can_be_moved_to_another_facility() -> None:
     outcome, _ = moved(world, OTHER)
     # Then
     home, other = world.facility(HOME), world.facility(OTHER)
-    assert home and other and outcome.change
+    assert home
+    assert other
+    assert outcome.change
     assert world.booking(home, before.id) is None
     assert world.booking(other, before.id) == outcome.change.after
     assert world.schedule(other, before.subject, NOW) == [outcome.change.after]
@@ -192,7 +198,9 @@ def test_a_timed_invitation_becomes_a_booking() -> None:
     invitation = a_booking(world, "docbook-invitation")
     timeslot = world.timeslots(a_search(world, invitation), NOW)[0]
     outcome = world.update(a_move(world, invitation, timeslot), NOW)
-    assert outcome.change and invitation.is_invitation and not outcome.change.after.is_invitation
+    assert outcome.change
+    assert invitation.is_invitation
+    assert not outcome.change.after.is_invitation
 
 
 def test_reason_and_phone_are_kept_with_the_booking() -> None:
@@ -201,7 +209,8 @@ def test_reason_and_phone_are_kept_with_the_booking() -> None:
     booking = a_booking(world)
     timeslot = world.timeslots(a_search(world, booking), NOW)[0]
     outcome = world.update(a_move(world, booking, timeslot, reason="Jag är bortrest", phone="070"), NOW)
-    assert outcome.change and (outcome.change.after.reason, outcome.change.after.phone) == ("Jag är bortrest", "070")
+    assert outcome.change
+    assert (outcome.change.after.reason, outcome.change.after.phone) == ("Jag är bortrest", "070")
 
 
 @pytest.mark.parametrize(("repeat", "code"), [("ok", "OK"), ("error", "ERROR")])
