@@ -31,7 +31,10 @@ class _Mishap(BaseModel):
 
 
 class Slow(_Mishap):
-    """The answer takes its time: log-normal with the given median and 99th percentile, in seconds."""
+    """Carried out, and answered, after a while: log-normal, with its median and 99th percentile in seconds.
+
+    An update whose caller has given up meanwhile is applied all the same.
+    """
 
     kind: Literal["slow"]
     median: Annotated[float, Field(gt=0, le=3_600)] = 2.0

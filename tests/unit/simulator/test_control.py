@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from services.simulator.app import serve
 from tests.builders.simulator import (
     HOME,
     NOW,
@@ -195,6 +197,17 @@ async def test_the_journal_is_in_the_file_too(tmp_path: Path) -> None:
         assert path.read_text(encoding="utf-8").splitlines() == await simulator.journal()
         async with simulator.client.post("/_sim/reset"):
             assert path.read_text(encoding="utf-8") == ""
+
+
+async def test_serving_takes_a_free_port_and_ends_when_told() -> None:
+    """`serve` listens where it is told, for a process that holds more than the simulator."""
+    runner = await serve(a_simulator_configuration(), "127.0.0.1", 0)
+    try:
+        host, port = runner.addresses[0][:2]
+        async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}/healthz") as response:
+            assert response.status == 200
+    finally:
+        await runner.cleanup()
 
 
 async def test_healthz_answers() -> None:
