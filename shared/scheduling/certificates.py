@@ -1,0 +1,49 @@
+"""The TLS context of each booking system, made anew when one of its files has changed: no restart for a certificate."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+
+from shared.configuration import Producer, Tls
+from shared.scheduling.transport import ssl_context
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+class Certificates:
+    """Gives each producer's current TLS context."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Stamp, ssl.SSLContext]] = {}
+
+    def context(self, name: str, producer: Producer) -> ssl.SSLContext:
+        """The context by the files as they are now; the last good one while they can't be read."""
+        stamp = _stamp(producer.tls)
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == stamp:
+            return kept[1]
+        try:
+            context = ssl_context(producer.tls)
+        except OSError:
+            if kept is None:
+                raise
+            log.exception("the certificate files of %s can't be read; the last good ones stay in use", name)
+            return kept[1]
+        self._kept[name] = (stamp, context)
+        return context
+
+
+def _stamp(tls: Tls | None) -> Stamp:
+    if tls is None:
+        return ()
+    stamps = []
+    for path in (tls.certificate, tls.key, tls.ca):
+        try:
+            state = path.stat() if path else None
+        except OSError:
+            state = None
+        stamps.append((state.st_mtime_ns, state.st_size) if state else (0, 0))
+    return tuple(stamps)

@@ -1,0 +1,123 @@
+"""The transport: one POST over aiohttp, bounded in time and size, every foreign exception turned into a failure.
+
+No redirect is followed, no proxy of the environment is used, nothing is decompressed. The deadline is the wall clock's
+over the whole call, so an answer that drips is cut off as well. Source: the reliability rules 0.8 and 4.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import aiohttp
+
+from shared.configuration import Tls
+from shared.contracts.model import Interaction
+from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure, TimedOut, Unreadable
+from shared.scheduling.names import soap_action
+
+LOOK_UP_LIMIT = 5 * 1024 * 1024
+UPDATE_LIMIT = 1024 * 1024
+
+_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectionResetError, aiohttp.InvalidURL)
+
+
+class Answer(NamedTuple):
+    """An answer as it came."""
+
+    status: int
+    body: bytes
+    retry_after: float | None
+
+
+def http_headers(interaction: Interaction, consumer: str, correlation_id: str | None) -> dict[str, str]:
+    """The HTTP headers of a call: the profile's and the platform's (source: contract description 4.1)."""
+    headers = {
+        "Content-Type": "text/xml; charset=utf-8",
+        "SOAPAction": f'"{soap_action(interaction)}"',
+        "Accept": "text/xml",
+        "Accept-Encoding": "identity",
+        "User-Agent": "omboka",
+        "x-rivta-original-serviceconsumer-hsaid": consumer,
+    }
+    if correlation_id:
+        headers["x-skltp-correlation-id"] = correlation_id
+    return headers
+
+
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    limit: int,
+    connect: float,
+    deadline: float,
+    silence: float | None = None,
+) -> Answer:
+    """POST a request and take its whole answer; all times in seconds. Raises SchedulingFailure.
+
+    `silence` bounds the wait for the next bytes, `deadline` everything together.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence)
+    try:
+        async with asyncio.timeout(deadline):
+            async with session.post(
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                return Answer(response.status, await _bounded(response, limit), _retry_after(response))
+    except SchedulingFailure:
+        raise
+    except Exception as error:
+        raise failure_of(error) from None
+
+
+def failure_of(error: BaseException) -> SchedulingFailure:
+    """Turn an exception of asyncio, ssl or aiohttp into ours; whatever isn't known is a broken connection."""
+    if isinstance(error, (aiohttp.ConnectionTimeoutError, *_NOT_REACHED)) and not isinstance(
+        error, aiohttp.ClientConnectionResetError
+    ):
+        return NotReached(f"could not connect: {type(error).__name__}")
+    if isinstance(error, TimeoutError):
+        return TimedOut("no whole answer in time")
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
+        return Unreadable(f"the HTTP answer can't be read: {type(error).__name__}")
+    return ConnectionBroken(f"the connection broke: {type(error).__name__}")
+
+
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > limit:
+            response.close()
+            digest = hashlib.sha256(b"".join(parts)).hexdigest()
+            raise Unreadable(
+                f"the answer is larger than {limit} bytes", http_status=response.status, body_sha256=digest
+            )
+        parts.append(part)
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Unreadable("the answer is compressed, which nobody asked for", http_status=response.status)
+    return b"".join(parts)
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() and len(text) < 6 else None
+
+
+def ssl_context(tls: Tls | None) -> ssl.SSLContext:
+    """The TLS settings towards a producer: its own trust and our certificate, at least TLS 1.2, names checked.
+
+    Raises OSError when a file can't be read.
+    """
+    context = ssl.create_default_context(cafile=str(tls.ca) if tls and tls.ca else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls and tls.certificate:
+        context.load_cert_chain(str(tls.certificate), str(tls.key) if tls.key else None)
+    return context
