@@ -1,0 +1,1 @@
+"""The availability service: look-ups fanned out to many booking systems, cached, and told as they come."""

@@ -1,0 +1,283 @@
+"""Where answers come from: the cache while it is fresh, else the booking system, else a stale copy, marked.
+
+Each look-up says how fresh its answer is in the field's own words. GetBookingDetails and the schedule are never
+cached; timeslots are never told stale. Source: architecture, "Cache"; the interface, "Snapshot".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from services.availability.cache import Cache, SingleFlight
+from services.availability.guard import Guards
+from shared.clock import Clock
+from shared.configuration import Configuration, Facility
+from shared.contracts.identifiers import hsa_key
+from shared.contracts.model import (
+    AvailableDate,
+    FacilityInfo,
+    Frozen,
+    Identity,
+    Interaction,
+    PerformerInfo,
+    SearchFilters,
+    SourceStatus,
+    Timeslot,
+)
+from shared.contracts.rules import DateWindow
+from shared.scheduling.failures import SchedulingFailure
+from shared.scheduling.port import CallContext, LookUps
+from shared.sealing import SealBroken, Sealer
+
+log = logging.getLogger(__name__)
+
+STALE_SECONDS = 600.0
+"""How long a stale copy may serve when the booking system is down."""
+
+REGISTRY_RETRY_SECONDS = 300.0
+"""After a technical error the registry is asked again at most this often (source: contract description 3.6)."""
+
+REGISTRY_PATIENCE = 5.0
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Value]):
+    """An answer, how fresh it is, and when it was fetched from its source."""
+
+    value: Value
+    status: SourceStatus
+    fetched_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Asking:
+    """On whose behalf a look-up is made, until when (UTC seconds), and the click behind it."""
+
+    identity: Identity
+    deadline: float
+    correlation_id: str | None = None
+
+
+class _Kept(Frozen):
+    fetched_at: dt.datetime
+    value: Any
+
+
+_CONTRACTS = TypeAdapter(frozenset[Interaction])
+_FACILITIES = TypeAdapter(tuple[FacilityInfo, ...])
+_PERFORMERS = TypeAdapter(tuple[PerformerInfo, ...])
+_DAYS = TypeAdapter(tuple[AvailableDate, ...])
+_TIMESLOTS = TypeAdapter(tuple[Timeslot, ...])
+
+
+class Sources:
+    """Every look-up, through cache and guard."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        systems: LookUps,
+        guards: Guards,
+        cache: Cache,
+        sealer: Sealer,
+        clock: Clock,
+    ) -> None:
+        self._configuration = configuration
+        self._systems = systems
+        self._guards = guards
+        self._cache = cache
+        self._sealer = sealer
+        self._clock = clock
+        self._flights = SingleFlight()
+        self._last_known: dict[str, Answer[frozenset[Interaction]]] = {}
+        self._ask_registry_from: dict[str, float] = {}
+
+    async def booking(self, facility: Facility, booking_id: str, asking: Asking) -> Timeslot | None:
+        """One booking, always from its source. Raises SchedulingFailure."""
+        return await self._guarded(
+            facility, asking, lambda context: self._systems.get_booking_details(facility.id, booking_id, context)
+        )
+
+    async def schedule(self, facility: Facility, asking: Asking) -> tuple[Timeslot, ...]:
+        """The patient's booked times at a facility, always from their source. Raises SchedulingFailure."""
+        subject = asking.identity.subject
+        return await self._guarded(
+            facility, asking, lambda context: self._systems.get_subject_of_care_schedule(facility.id, subject, context)
+        )
+
+    async def contracts(self, facility: Facility) -> Answer[frozenset[Interaction]] | None:
+        """What a facility supports: configured, or the registry's word, or its last known word however old.
+
+        None when the registry has never answered.
+        """
+        now = self._clock.now()
+        if facility.contracts != "auto":
+            return Answer(frozenset(facility.contracts), SourceStatus.FROM_SOURCE, now)
+        known = self._last_known.get(facility.id)
+        fresh_for = self._configuration.cache.contracts
+        if known and (now - known.fetched_at).total_seconds() < fresh_for:
+            return Answer(known.value, SourceStatus.FROM_CACHE, known.fetched_at)
+        if self._clock.monotonic() >= self._ask_registry_from.get(facility.id, 0.0):
+            try:
+                value = await self._flights.do(
+                    f"contracts {facility.id}", lambda: self._systems.get_supported_service_contracts(facility.id)
+                )
+            except SchedulingFailure as failure:
+                log.warning("the registry doesn't answer: %s", failure)
+                self._ask_registry_from[facility.id] = self._clock.monotonic() + REGISTRY_RETRY_SECONDS
+            else:
+                answer = Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
+                self._last_known[facility.id] = answer
+                await self._keep_contracts(facility, answer)
+                return answer
+        known = known or await self._kept_contracts(facility)
+        return Answer(known.value, SourceStatus.STALE, known.fetched_at) if known else None
+
+    async def facilities(self, facility: Facility, booking_id: str, asking: Asking) -> Answer[tuple[FacilityInfo, ...]]:
+        """Where a booking may be moved to. Raises SchedulingFailure."""
+        subject = asking.identity.subject
+        return await self._cached(
+            Interaction.GET_ALL_HEALTHCARE_FACILITIES,
+            facility,
+            asking,
+            (booking_id,),
+            _FACILITIES,
+            self._configuration.cache.facilities,
+            lambda context: self._systems.get_all_healthcare_facilities(facility.id, subject, booking_id, context),
+        )
+
+    async def performers(
+        self, facility: Facility, time_type_ids: Sequence[str], asking: Asking
+    ) -> Answer[tuple[PerformerInfo, ...]]:
+        """The people at a facility. Raises SchedulingFailure."""
+        subject = asking.identity.subject
+        return await self._cached(
+            Interaction.GET_ALL_PERFORMERS,
+            facility,
+            asking,
+            tuple(time_type_ids),
+            _PERFORMERS,
+            self._configuration.cache.performers,
+            lambda context: self._systems.get_all_performers(facility.id, subject, time_type_ids, context),
+        )
+
+    async def days(
+        self, facility: Facility, window: DateWindow, filters: SearchFilters, asking: Asking
+    ) -> Answer[tuple[AvailableDate, ...]]:
+        """The days with free timeslots. Raises SchedulingFailure."""
+        subject = asking.identity.subject
+        return await self._cached(
+            Interaction.GET_AVAILABLE_DATES,
+            facility,
+            asking,
+            _search_key(window, filters),
+            _DAYS,
+            self._configuration.cache.days,
+            lambda context: self._systems.get_available_dates(facility.id, subject, window, filters, context),
+        )
+
+    async def timeslots(
+        self, facility: Facility, day: dt.date, filters: SearchFilters, asking: Asking
+    ) -> Answer[tuple[Timeslot, ...]]:
+        """The free timeslots of a day, never stale. Raises SchedulingFailure."""
+        subject, window = asking.identity.subject, DateWindow.of_day(day)
+        return await self._cached(
+            Interaction.GET_AVAILABLE_TIMESLOTS,
+            facility,
+            asking,
+            _search_key(window, filters),
+            _TIMESLOTS,
+            self._configuration.cache.timeslots,
+            lambda context: self._systems.get_available_timeslots(facility.id, subject, window, filters, context),
+            stale=0.0,
+        )
+
+    async def _cached(
+        self,
+        interaction: Interaction,
+        facility: Facility,
+        asking: Asking,
+        parts: tuple[str, ...],
+        kind: TypeAdapter[Value],
+        fresh: float,
+        make: Callable[[CallContext], Awaitable[Value]],
+        *,
+        stale: float = STALE_SECONDS,
+    ) -> Answer[Value]:
+        generation = await self._cache.generation(hsa_key(facility.id))
+        key = self._key(interaction, facility, asking, (str(generation), *parts))
+        kept = await self._kept(key, kind)
+        age = (self._clock.now() - kept.fetched_at).total_seconds() if kept else None
+        if kept is not None and age is not None and age < fresh:
+            return kept
+
+        async def fetch() -> Answer[Value]:
+            value = await self._guarded(facility, asking, make)
+            answer = Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
+            if fresh > 0:
+                await self._keep(key, kind, answer, seconds=fresh + stale)
+            return answer
+
+        try:
+            return await self._flights.do(key, fetch)
+        except SchedulingFailure:
+            if kept is None or age is None or age >= fresh + stale:
+                raise
+            return Answer(kept.value, SourceStatus.STALE, kept.fetched_at)
+
+    async def _guarded(
+        self, facility: Facility, asking: Asking, make: Callable[[CallContext], Awaitable[Value]]
+    ) -> Value:
+        name = facility.producers[0]
+        limits = self._configuration.producers[name]
+        left = asking.deadline - self._clock.now().timestamp()
+        seconds = min(left, limits.timeouts.read + limits.limits.wait)
+
+        async def call(seconds: float) -> Value:
+            return await make(CallContext(asking.identity.actor, asking.correlation_id, timeout=seconds))
+
+        return await self._guards.call(name, call, seconds=max(seconds, 0.0))
+
+    def _key(self, interaction: Interaction, facility: Facility, asking: Asking, parts: tuple[str, ...]) -> str:
+        identity = asking.identity
+        return "look-up:1:" + self._sealer.digest(
+            interaction.value,
+            hsa_key(facility.id),
+            identity.subject.reveal().upper(),
+            identity.actor.type.value,
+            identity.actor.wire_id.upper(),
+            *parts,
+        )
+
+    async def _kept(self, key: str, kind: TypeAdapter[Value]) -> Answer[Value] | None:
+        sealed = await self._cache.get(key)
+        if sealed is None:
+            return None
+        try:
+            kept = _Kept.model_validate_json(self._sealer.open(sealed))
+            return Answer(kind.validate_python(kept.value), SourceStatus.FROM_CACHE, kept.fetched_at)
+        except (SealBroken, ValueError):
+            return None  # of another version, or under another key: as good as not there
+
+    async def _keep(self, key: str, kind: TypeAdapter[Value], answer: Answer[Value], *, seconds: float) -> None:
+        value = kind.dump_python(answer.value, mode="json", context={"reveal": True})
+        kept = _Kept(fetched_at=answer.fetched_at, value=value)
+        await self._cache.put(key, self._sealer.seal(kept.model_dump_json().encode()), seconds=seconds)
+
+    async def _kept_contracts(self, facility: Facility) -> Answer[frozenset[Interaction]] | None:
+        return await self._kept(f"contracts:1:{hsa_key(facility.id)}", _CONTRACTS)
+
+    async def _keep_contracts(self, facility: Facility, answer: Answer[frozenset[Interaction]]) -> None:
+        await self._keep(f"contracts:1:{hsa_key(facility.id)}", _CONTRACTS, answer, seconds=7 * 24 * 3600)
+
+
+def _search_key(window: DateWindow, filters: SearchFilters) -> tuple[str, ...]:
+    return (window.first.isoformat(), window.last.isoformat(), filters.model_dump_json())

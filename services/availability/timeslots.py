@@ -1,0 +1,160 @@
+"""The timeslots of a chosen day: asked of the facilities that have it, told as each answers.
+
+Past ones are dropped, the one that the patient already has is marked, and the timeslot itself stays on our side under
+an opaque id. Source: the seed, "Välj tid"; the flow rules, decision 11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterable
+
+from services.availability.merge import sort_timeslots
+from services.availability.sources import Answer, Asking, Sources
+from services.availability.telling import Superseded, Telling
+from services.availability.unavailable import problem_of
+from shared.clock import Clock
+from shared.configuration import Facility
+from shared.contracts.civil_time import CivilTime
+from shared.contracts.commands import CurrentTime, LookUp
+from shared.contracts.identifiers import hsa_key
+from shared.contracts.model import Language, SearchFilters, SourceStatus, Timeslot
+from shared.contracts.problems import Problem
+from shared.contracts.sections import Section, SectionName, State, TimeslotOption, TimeslotsData, TimeslotsRead
+from shared.presentation.yellow_box import yellow_box
+from shared.scheduling.failures import SchedulingFailure
+from shared.sealing import Sealer
+
+ID_LENGTH = 22
+
+
+def timeslot_id(sealer: Sealer, rebooking_id: str, facility: Facility, timeslot: Timeslot) -> str:
+    """The opaque name of a timeslot within a rebooking: the same for the same fields, over cached answers too."""
+    fields = timeslot.model_dump_json(exclude={"subject_of_care"})
+    return sealer.digest("timeslot", rebooking_id, hsa_key(facility.id), fields)[:ID_LENGTH]
+
+
+class DayOfTimeslots:
+    """Collects one day's timeslots from one facility after another, and tells them."""
+
+    def __init__(
+        self,
+        day: dt.date,
+        command: LookUp,
+        current: CurrentTime,
+        telling: Telling,
+        asking: Asking,
+        *,
+        sources: Sources,
+        sealer: Sealer,
+        clock: Clock,
+    ) -> None:
+        self._day = day
+        self._command = command
+        self._current = current
+        self._telling = telling
+        self._asking = asking
+        self._sources = sources
+        self._sealer = sealer
+        self._clock = clock
+        self._options: list[TimeslotOption] = []
+        self._read: dict[str, Timeslot] = {}
+        self._problems: list[Problem] = []
+        self._answers: list[Answer[tuple[Timeslot, ...]]] = []
+        self._asked: set[str] = set()
+        self._waiting = 0
+
+    async def ask(self, facility: Facility, filters: SearchFilters) -> None:
+        """Ask a facility, once, and tell what it had as part of the day."""
+        if hsa_key(facility.id) in self._asked:
+            return
+        self._asked.add(hsa_key(facility.id))
+        self._waiting += 1
+        try:
+            answer = await self._sources.timeslots(facility, self._day, filters, self._asking)
+        except SchedulingFailure as failure:
+            self._problems.append(problem_of(failure, facility))
+        else:
+            self._answers.append(answer)
+            self._add(facility, answer.value)
+        finally:
+            self._waiting -= 1
+        if self._waiting and self._options:
+            await self._tell(State.PARTIAL)
+
+    async def end(self) -> None:
+        """Tell the day as it is now that everybody asked has answered."""
+        if self._options:
+            state = State.READY
+        else:
+            state = State.FAILED if self._problems else State.EMPTY
+        await self._tell(state, last=True)
+
+    async def _tell(self, state: State, *, last: bool = False) -> None:
+        try:
+            await self._telling.tell(SectionName.TIMESLOTS, self._section(state), private=self._private(), last=last)
+        except Superseded:
+            # Another day was chosen meanwhile; the search for days goes on all the same.
+            self._telling.open.discard(SectionName.TIMESLOTS)
+
+    def _add(self, facility: Facility, timeslots: Iterable[Timeslot]) -> None:
+        now = CivilTime.of(self._clock.now())
+        for timeslot in timeslots:
+            if timeslot.start is None or timeslot.end is None or timeslot.start <= now:
+                continue
+            if timeslot.start.date != self._day:
+                continue
+            name = timeslot_id(self._sealer, self._command.rebooking_id, facility, timeslot)
+            self._read[name] = timeslot
+            self._options.append(_option(name, timeslot, facility, self._current, self._command.language))
+
+    def _section(self, state: State) -> Section:
+        fetched = [answer.fetched_at for answer in self._answers]
+        cached = any(answer.status is SourceStatus.FROM_CACHE for answer in self._answers)
+        problem = self._problems[0].public(self._command.language) if self._problems else None
+        return Section(
+            state=state,
+            problem=problem,
+            source_status=(SourceStatus.FROM_CACHE if cached else SourceStatus.FROM_SOURCE)
+            if self._answers
+            else SourceStatus.NONE,
+            fetched_at=min(fetched) if fetched else None,
+            data=TimeslotsData(date=self._day, timeslots=sort_timeslots(self._options)),
+        )
+
+    def _private(self) -> bytes:
+        return self._sealer.seal_model(TimeslotsRead(timeslots=self._read))
+
+
+def _option(
+    name: str, timeslot: Timeslot, facility: Facility, current: CurrentTime, language: Language
+) -> TimeslotOption:
+    assert timeslot.start is not None
+    assert timeslot.end is not None
+    is_current = (
+        hsa_key(facility.id) == hsa_key(current.facility)
+        and timeslot.start == current.start
+        and (current.end is None or timeslot.end == current.end)
+    )
+    return TimeslotOption(
+        timeslot_id=name,
+        facility=facility.id,
+        facility_name=facility.name,
+        start=timeslot.start.iso,
+        end=timeslot.end.iso,
+        who=timeslot.who,
+        performer=timeslot.performer,
+        message_allowed=bool(timeslot.message_allowed),
+        current=is_current,
+        # Its own reason isn't the patient's comment, which page 4 shows in its place.
+        summary=yellow_box(timeslot, facility=facility, language=language, reason=None),
+    )
+
+
+async def ask_all(day: DayOfTimeslots, facilities: Iterable[tuple[Facility, SearchFilters]]) -> None:
+    """Ask every facility at once and tell the day when all have answered."""
+    async with asyncio.TaskGroup() as branches:
+        for facility, filters in facilities:
+            branches.create_task(day.ask(facility, filters))
+    await day.end()
