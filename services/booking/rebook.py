@@ -1,0 +1,478 @@
+"""The story of one step of a rebooking: claim, look, connect, commit, send once, understand, look, move.
+
+The Celery task and the dispatcher run the same step. The look-ups' breaker isn't asked: a rebooking has places of its
+own and takes from the rate without waiting. Source: the saga's rules 3.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from services.booking import outcome as told
+from services.booking.classify import Proves, classify, describe
+from services.booking.looks import Schedule, backoff, next_look
+from services.booking.reconcile import Conclusion, Evidence, Look, Where, judge, look
+from services.booking.telling import Teller
+from shared.clock import Clock
+from shared.configuration import Configuration, Facility
+from shared.contracts.civil_time import CivilTime
+from shared.contracts.model import ResultCode, UpdateResult
+from shared.contracts.problems import NotEligible, Problem, ProblemType
+from shared.contracts.sections import Outcome, OutcomeState
+from shared.ledger.ledger import Claimed, Ledger, LostClaim
+from shared.ledger.port import LedgerEvent, LedgerUnavailable
+from shared.ledger.transitions import RowState
+from shared.scheduling.failures import NotReached, SchedulingFailure
+from shared.scheduling.port import CallContext, Connection, LookUps, UpdateRequest, Updates
+from shared.scheduling.rate import Rate
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class BookingSystems(LookUps, Updates, Protocol):
+    """What the saga calls: both ports of the rim."""
+
+
+@dataclass
+class Deps:
+    """What a step works with.
+
+    `purge` forgets a facility's cached answers; `boottime` is a clock that also counts a sleeping machine.
+    """
+
+    configuration: Configuration
+    systems: BookingSystems
+    ledger: Ledger
+    teller: Teller
+    rate: Rate
+    clock: Clock
+    purge: Callable[[str], Awaitable[None]]
+    schedule: Schedule = field(default_factory=Schedule)
+    owner: str = "booking"
+    boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+    chance: random.Random = field(default_factory=random.Random)
+
+
+class Saga:
+    """Takes rows of the ledger one step further, on one event loop; the ledger is called in threads."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="ledger")
+        producers = deps.configuration.producers
+        self._places = {name: asyncio.Semaphore(one.limits.booking_concurrency) for name, one in producers.items()}
+
+    def free_places(self) -> dict[str, bool]:
+        """Which booking systems have a place free in this process."""
+        return {name: not places.locked() for name, places in self._places.items()}
+
+    def close(self) -> None:
+        """End the ledger's threads."""
+        self._threads.shutdown(wait=True)
+
+    async def step(self, row_id: str) -> None:
+        """Take a row one step further, if it is due and nobody has it."""
+        deps = self._deps
+        row = await self._db(deps.ledger.claim, row_id, deps.owner, lease=deps.schedule.lease)
+        if row is None:
+            return
+        try:
+            await self._story(row)
+        except LostClaim:
+            log.warning("row %s was taken over by another worker; nothing was written", row_id)
+
+    async def _story(self, row: Claimed) -> None:
+        facilities = self._facilities(row)
+        if facilities is None:
+            await self._manual_for_lack_of_configuration(row)
+            return
+        places = self._places.get(row.producer) or asyncio.Semaphore(1)
+        async with self._holding(row), places:
+            match row.state:
+                case RowState.ACCEPTED:
+                    row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
+                    await self._send(row, *facilities)
+                case RowState.PRECHECKED:
+                    await self._send(row, *facilities)
+                case RowState.SENDING:
+                    # Whoever held it died between the commit and the end: never send, find out.
+                    row = await self._unknown(row, facilities[1], release=False)
+                    await self._find_out(row, *facilities)
+                case RowState.UNKNOWN:
+                    await self._find_out(row, *facilities)
+                case _:
+                    await self._watch(row, *facilities)
+
+    # Sending.
+
+    async def _send(self, row: Claimed, facility_from: Facility, facility_to: Facility) -> None:
+        if row.now >= row.deadline_at or row.tries >= self._deps.schedule.tries:
+            await self._never_sent(row, facility_to, None)
+            return
+        seen = await self._look(row, facility_from, facility_to)
+        if not await self._may_be_sent(row, seen, facility_from, facility_to):
+            return
+        try:
+            connection = await self._connect(row, facility_to)
+        except NotReached:
+            await self._try_later(row)
+            return
+        except ValueError:
+            log.error("row %s can't be put into an UpdateBooking", row.id)
+            await self._never_sent(row, facility_to, None)
+            return
+        try:
+            await self._send_on(connection, row, facility_from, facility_to)
+        finally:
+            await connection.close()
+
+    async def _may_be_sent(self, row: Claimed, seen: Look, facility_from: Facility, facility_to: Facility) -> bool:
+        match seen.where:
+            case Where.AT_TARGET:
+                await self._confirm(row, facility_to, code=None, text=None, look=seen)
+            case Where.ELSEWHERE if row.attempt == 0 and seen.timeslot is not None:
+                outcome = told.other_time(row, seen.timeslot, facility=facility_from)
+                await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
+            case Where.AT_OLD if seen.rebookable:
+                return True
+            case Where.AT_OLD:
+                outcome = told.rejected(row, text=None, facility=facility_from)
+                await self._move(row, RowState.REJECTED, outcome, next_in=None)
+            case Where.GONE if row.attempt == 0:
+                problem = Problem(type=ProblemType.BOOKING_CHANGED)
+                outcome = told.not_applied(row, problem=problem, facility=facility_from)
+                await self._move(row, RowState.NOT_APPLIED, outcome, next_in=None, reason="booking_gone")
+            case Where.SILENT:
+                await self._try_later(row)
+            case _:
+                # It was sent once and settled, and now it isn't where it was: look on.
+                await self._unknown(row, facility_to)
+        return False
+
+    async def _send_on(
+        self, connection: Connection, row: Claimed, facility_from: Facility, facility_to: Facility
+    ) -> None:
+        deps = self._deps
+        before_commit = deps.boottime()
+        producer = deps.configuration.producers[row.producer]
+        n = row.attempt + 1
+        sending, _ = await self._move(
+            row,
+            RowState.SENDING,
+            told.waiting(row, OutcomeState.SENDING, facility=facility_to),
+            next_in=producer.timeouts.deadline + deps.schedule.lease,
+            release=False,
+            attempt=n,
+            sent_at=row.now,
+            settle_until=row.now + producer.timeouts.deadline + row.settle,
+            evidence={},
+        )
+        await self._db(deps.ledger.begin_attempt, sending, n)
+        # A process that was paused here may hold a row that another has taken meanwhile.
+        if deps.boottime() - before_commit > deps.schedule.pause or not await self._db(
+            deps.ledger.lease_holds, sending
+        ):
+            await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
+            await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
+            return
+        for facility in {facility_from.id, facility_to.id}:
+            await deps.purge(facility)
+        sending, observed = await self._observe(connection, sending, facility_to)
+        for facility in {facility_from.id, facility_to.id}:
+            await deps.purge(facility)
+        proves = classify(observed)
+        await self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed))
+        await self._understand(sending, proves, observed, facility_from, facility_to)
+
+    async def _observe(
+        self, connection: Connection, row: Claimed, facility_to: Facility
+    ) -> tuple[Claimed, UpdateResult | Exception]:
+        await self._deps.rate.take_without_waiting(row.producer)
+        call = asyncio.create_task(connection.send())
+        try:
+            done, _ = await asyncio.wait({call}, timeout=self._deps.schedule.waiting_told_after)
+            if not done:
+                waiting = told.waiting(row, OutcomeState.SENDING, facility=facility_to, still=True)
+                row = await self._stay(row, waiting, next_in=None, release=False)
+            return row, await call
+        except Exception as error:  # whatever it is, it is classified, and ambiguous by default
+            if not isinstance(error, SchedulingFailure):
+                log.error("an UpdateBooking ended in an unforeseen error", exc_info=error)
+            return row, error
+        finally:
+            call.cancel()
+
+    async def _understand(
+        self,
+        row: Claimed,
+        proves: Proves,
+        observed: UpdateResult | Exception,
+        facility_from: Facility,
+        facility_to: Facility,
+    ) -> None:
+        code = observed.code.value if isinstance(observed, UpdateResult) else None
+        text = observed.text if isinstance(observed, UpdateResult) else None
+        match proves:
+            case Proves.NOT_SENT:
+                row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
+                await self._try_later(row, retry_after=getattr(observed, "retry_after", None))
+            case Proves.NEVER_WILL_BE:
+                await self._never_sent(row, facility_to, observed)
+            case Proves.CLAIMS_CONFIRMED:
+                seen = await self._look(row, facility_from, facility_to, patience=self._deps.schedule.look_patience)
+                if seen.where in (Where.AT_TARGET, Where.SILENT, Where.GONE):
+                    await self._confirm(row, facility_to, code=code, text=text, look=seen)
+                else:
+                    await self._unknown(row, facility_to, code=code, text=text)
+            case Proves.CLAIMS_REJECTED:
+                await self._verify_rejection(row, text, facility_from, facility_to)
+            case Proves.AMBIGUOUS:
+                await self._unknown(row, facility_to)
+
+    async def _verify_rejection(
+        self, row: Claimed, text: str | None, facility_from: Facility, facility_to: Facility
+    ) -> None:
+        seen = await self._look(row, facility_from, facility_to)
+        match seen.where:
+            case Where.AT_TARGET:
+                # The platform delivers twice now and then: the first delivery did it, the second was refused.
+                await self._confirm(row, facility_to, code=None, text=None, look=seen)
+            case Where.AT_OLD:
+                outcome = told.rejected(row, text=text, facility=facility_to)
+                await self._move(
+                    row,
+                    RowState.REJECTED,
+                    outcome,
+                    next_in=self._deps.schedule.watch[0],
+                    result_code=ResultCode.ERROR.value,
+                    result_text=text,
+                )
+            case Where.ELSEWHERE if seen.timeslot is not None:
+                outcome = told.other_time(row, seen.timeslot, facility=facility_from)
+                await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
+            case _:
+                await self._unknown(row, facility_to, code=ResultCode.ERROR.value, text=text)
+
+    # Finding out.
+
+    async def _find_out(self, row: Claimed, facility_from: Facility, facility_to: Facility) -> None:
+        deps = self._deps
+        seen = await self._look(row, facility_from, facility_to)
+        now = await self._db(deps.ledger.now)
+        settle_until = row.settle_until if row.settle_until is not None else now
+        conclusion, evidence = judge(
+            seen,
+            Evidence(**row.evidence.get("negative", {})),
+            now=now,
+            settle_until=settle_until,
+            was_rejected=row.result_code == ResultCode.ERROR.value,
+            apart=deps.schedule.two_looks_apart,
+        )
+        match conclusion:
+            case Conclusion.CONFIRMED:
+                await self._confirm(row, facility_to, code=row.result_code, text=row.result_text, look=seen)
+            case Conclusion.OTHER_TIME if seen.timeslot is not None:
+                outcome = told.other_time(row, seen.timeslot, facility=facility_from)
+                await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
+            case Conclusion.REJECTED:
+                outcome = told.rejected(row, text=row.result_text, facility=facility_to)
+                await self._move(row, RowState.REJECTED, outcome, next_in=deps.schedule.watch[0])
+            case Conclusion.NOT_APPLIED:
+                await self._settled_negative(row, now, facility_to)
+            case _:
+                await self._look_again(row, now, settle_until, evidence, facility_to)
+
+    async def _settled_negative(self, row: Claimed, now: float, facility_to: Facility) -> None:
+        if row.attempt < self._deps.schedule.most_attempts and now < row.deadline_at:
+            await self._move(row, RowState.PRECHECKED, None, next_in=0.0)
+            return
+        outcome = told.not_applied(row, problem=None, facility=facility_to)
+        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=self._deps.schedule.watch[0], reason="settled")
+
+    async def _look_again(
+        self, row: Claimed, now: float, settle_until: float, evidence: Evidence, facility_to: Facility
+    ) -> None:
+        schedule = self._deps.schedule
+        sent_at = row.sent_at if row.sent_at is not None else row.created_at
+        if now - sent_at >= schedule.give_up or (
+            now > settle_until + schedule.then_until and self._is_near(row, schedule.before_a_time)
+        ):
+            await self._move(row, RowState.MANUAL, told.manual(row, facility=facility_to), next_in=None)
+            return
+        wait = next_look(schedule, since_sent=now - sent_at, until_settled=settle_until - now, chance=self._deps.chance)
+        if evidence.since is not None:
+            wait = min(wait, schedule.two_looks_apart)
+        kept = {"where": evidence.where, "since": evidence.since, "booking_start": evidence.booking_start}
+        await self._stay(row, None, next_in=wait, evidence={**row.evidence, "negative": kept})
+
+    def _is_near(self, row: Claimed, seconds: float) -> bool:
+        now = CivilTime.of(self._deps.clock.now()).datetime
+        starts = [one.start.datetime for one in (row.sealed.old, row.sealed.new) if one.start]
+        return any((start - now).total_seconds() < seconds for start in starts)
+
+    async def _watch(self, row: Claimed, facility_from: Facility, facility_to: Facility) -> None:
+        """Look again at what was told some minutes ago: a change is told, and never undone by us."""
+        schedule = self._deps.schedule
+        seen = await self._look(row, facility_from, facility_to)
+        if row.state in (RowState.NOT_APPLIED, RowState.REJECTED):
+            if seen.where is Where.AT_TARGET:
+                log.error("row %s: an update was applied after it had been told as not done", row.id)
+                await self._confirm(row, facility_to, code=None, text=None, look=seen)
+                return
+            if seen.where is Where.ELSEWHERE and seen.timeslot is not None:
+                outcome = told.other_time(row, seen.timeslot, facility=facility_from)
+                await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
+                return
+        elif seen.where is Where.AT_OLD:
+            log.error("row %s: told as confirmed, and found where it was", row.id)
+        passed = row.now - (row.ended_at if row.ended_at is not None else row.now)
+        later = [at for at in schedule.watch if at > passed + 1]
+        await self._stay(row, None, next_in=later[0] - passed if later else None)
+
+    # Moving.
+
+    async def _confirm(
+        self, row: Claimed, facility_to: Facility, *, code: str | None, text: str | None, look: Look
+    ) -> None:
+        verified = look.where is Where.AT_TARGET
+        outcome = told.confirmed(row, code=code, text=text, new_booking_id=look.new_booking_id, facility=facility_to)
+        await self._move(
+            row,
+            RowState.CONFIRMED,
+            outcome,
+            next_in=None if verified else self._deps.schedule.watch[0],
+            result_code=code,
+            result_text=text,
+            new_booking_id=look.new_booking_id,
+            evidence={**row.evidence, "verified": verified},
+        )
+
+    async def _unknown(
+        self,
+        row: Claimed,
+        facility_to: Facility,
+        *,
+        code: str | None = None,
+        text: str | None = None,
+        release: bool = True,
+    ) -> Claimed:
+        now = await self._db(self._deps.ledger.now)
+        settle_from = max(now, row.sent_at or now)
+        first = self._deps.schedule.looks[0]
+        outcome = told.waiting(row, OutcomeState.UNKNOWN, facility=facility_to)
+        moved, _ = await self._move(
+            row,
+            RowState.UNKNOWN,
+            outcome,
+            next_in=first,
+            release=release,
+            settle_until=settle_from + row.settle,
+            result_code=code or row.result_code,
+            result_text=text or row.result_text,
+        )
+        return moved
+
+    async def _try_later(self, row: Claimed, *, retry_after: float | None = None) -> None:
+        wait = backoff(self._deps.schedule, row.tries, self._deps.chance)
+        await self._stay(row, None, next_in=max(wait, retry_after or 0.0), tries=row.tries + 1)
+
+    async def _never_sent(self, row: Claimed, facility_to: Facility, failure: object) -> None:
+        code = getattr(failure, "vp_code", None)
+        if code in ("VP004", "VP007"):
+            reason = NotEligible.CONTRACT_MISSING if code == "VP004" else NotEligible.NOT_OFFERED
+            kind = ProblemType.FACILITY_NOT_ELIGIBLE
+            problem = Problem(type=kind, facility=facility_to.name, phone=facility_to.phone, reason=reason.value)
+        else:
+            problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, facility=facility_to.name, phone=facility_to.phone)
+        if failure is not None:
+            log.error("row %s: the booking system can't be sent to: %s", row.id, failure)
+        outcome = told.not_applied(row, problem=problem, facility=facility_to)
+        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=None, reason="not_sent")
+
+    async def _manual_for_lack_of_configuration(self, row: Claimed) -> None:
+        log.error("row %s: its facilities are no longer in the configuration", row.id)
+        await self._stay(row, None, next_in=60.0)
+
+    async def _move(
+        self, row: Claimed, state: RowState, outcome: Outcome | None, *, next_in: float | None, **values: Any
+    ) -> tuple[Claimed, LedgerEvent | None]:
+        moved, event = await self._db(self._deps.ledger.move, row, state, outcome=outcome, next_in=next_in, **values)
+        await self._tell(event)
+        return moved, event
+
+    async def _stay(self, row: Claimed, outcome: Outcome | None, *, next_in: float | None, **values: Any) -> Claimed:
+        stayed, event = await self._db(self._deps.ledger.stay, row, next_in=next_in, outcome=outcome, **values)
+        await self._tell(event)
+        return stayed
+
+    async def _tell(self, event: LedgerEvent | None) -> None:
+        if event is not None and await self._deps.teller.tell(event):
+            await self._db(self._deps.ledger.published, event.row_id, event.n)
+
+    # The outside.
+
+    async def _connect(self, row: Claimed, facility_to: Facility) -> Connection:
+        sealed = row.sealed
+        request = UpdateRequest(
+            facility=facility_to.id,
+            timeslot=sealed.new,
+            booking_id=row.booking_id,
+            subject=sealed.identity.subject,
+            first_name=sealed.identity.given_name or "",
+            last_name=sealed.identity.family_name or "",
+            phone=sealed.phone,
+            reason=sealed.reason,
+            notification=sealed.notification,
+        )
+        return await self._deps.systems.connect(request, self._context(row))
+
+    async def _look(
+        self, row: Claimed, facility_from: Facility, facility_to: Facility, *, patience: float | None = None
+    ) -> Look:
+        await self._deps.rate.take_without_waiting(row.producer)
+        context = self._context(row, timeout=patience)
+        return await look(self._deps.systems, row.sealed, facility_from, facility_to, row.booking_id, context)
+
+    def _context(self, row: Claimed, timeout: float | None = None) -> CallContext:
+        correlation_id = row.traceparent.split("-")[1] if row.traceparent else row.rebooking_id
+        return CallContext(row.sealed.identity.actor, correlation_id, timeout=timeout)
+
+    def _facilities(self, row: Claimed) -> tuple[Facility, Facility] | None:
+        configuration = self._deps.configuration
+        both = configuration.facility(row.facility_from), configuration.facility(row.facility_to)
+        if both[0] is None or both[1] is None or any(len(one.producers) != 1 for one in both if one):
+            return None
+        return both[0], both[1]
+
+    @asynccontextmanager
+    async def _holding(self, row: Claimed) -> AsyncIterator[None]:
+        """Renew the lease until the step ends."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._deps.schedule.renew)
+                try:
+                    if not await self._db(self._deps.ledger.renew, row, lease=self._deps.schedule.lease):
+                        return
+                except LedgerUnavailable:
+                    log.warning("row %s: its lease could not be renewed", row.id)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _db(self, call: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: call(*arguments, **named))
