@@ -146,7 +146,7 @@ def judge(
     if seen.where in (Where.SILENT, Where.GONE) or now < settle_until:
         return Conclusion.OPEN, Evidence()
     start = seen.timeslot.start if seen.timeslot else None
-    if before.where is not seen.where or before.booking_start != start or before.since is None:
+    if before.where != seen.where or before.booking_start != start or before.since is None:
         return Conclusion.OPEN, Evidence(seen.where, now, start)
     if now - before.since < apart:
         return Conclusion.OPEN, before
