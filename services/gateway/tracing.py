@@ -1,0 +1,17 @@
+"""W3C trace context: the caller's `traceparent` is carried along to the workers; without one a new trace begins."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def traceparent(headers: Mapping[str, str]) -> str:
+    """The request's own trace, or a new one that nobody has asked to record."""
+    given = headers.get("traceparent", "")
+    if _TRACEPARENT.fullmatch(given):
+        return given
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
