@@ -40,7 +40,7 @@ def _configuration(settings: Settings) -> Configuration:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from services.all_in_one import run_demo
+    from services.demo import run_demo
 
     return asyncio.run(run_demo(port=arguments.port))
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+import warnings
 from queue import Empty, Queue
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES, memory, virtual
 
 from shared.messaging.celery_app import make_celery
@@ -71,7 +73,7 @@ TRANSPORT_ALIASES[SCHEME] = "shared.messaging.embedded:Transport"
 
 def make_embedded_celery(name: str) -> Celery:
     """Make an application on a broker of its own inside this process."""
-    return make_celery(name, f"{SCHEME}:///{uuid.uuid4().hex}", embedded=True)
+    return make_celery(name, f"{SCHEME}://localhost/{uuid.uuid4().hex}", embedded=True)
 
 
 class EmbeddedWorker:
@@ -83,6 +85,8 @@ class EmbeddedWorker:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._ready = threading.Event()
+        # Celery warns of the superuser; this worker is a thread of a process whose user is somebody else's choice.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         self._worker = app.Worker(
             pool="threads",
             concurrency=4,
@@ -90,6 +94,7 @@ class EmbeddedWorker:
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
+            hostname=f"omboka-{uuid.uuid4().hex[:8]}",
             quiet=True,
             loglevel=logging.WARNING,
             ready_callback=lambda _: self._ready.set(),

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
+
 from services.gateway.auth import sign_development_token
 
 PATIENCE = 30.0

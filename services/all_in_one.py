@@ -1,0 +1,182 @@
+"""Everything in one process: gateway, availability and booking on embedded adapters, with the code that the roles run.
+
+The gateway has the main event loop; look-ups and rebookings share one in a thread of its own, so that neither a page
+nor a socket waits for a booking system. Source: architecture, "Embedded".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from services.availability import tasks as availability_tasks
+from services.availability.bulkhead import in_flight_bound
+from services.availability.cache import MemoryCache
+from services.availability.worker import Availability
+from services.booking import tasks as booking_tasks
+from services.booking.dispatcher import Dispatcher
+from services.booking.looks import Schedule
+from services.booking.rebook import Deps as BookingDeps
+from services.booking.rebook import Saga
+from services.booking.telling import Teller
+from services.gateway.app import make_app
+from services.gateway.deps import Deps as GatewayDeps
+from shared.clock import Clock, SystemClock
+from shared.configuration import Configuration
+from shared.contracts.identifiers import hsa_key
+from shared.contracts.model import Identity
+from shared.ledger.ledger import Ledger
+from shared.ledger.migrate import migrate
+from shared.messaging.embedded import EmbeddedWorker, make_embedded_celery
+from shared.messaging.event_log_memory import MemoryEventLog
+from shared.messaging.publisher_kombu import KombuPublisher
+from shared.messaging.tickets_memory import MemoryTickets
+from shared.messaging.worker_loop import WorkerLoop
+from shared.scheduling.client import SchedulingClient
+from shared.scheduling.rate import MemoryRate
+from shared.sealing import Sealer
+from shared.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A system that runs: where it is, and its inside for whoever composes or tests it."""
+
+    base_url: str
+    ledger: Ledger
+    events: MemoryEventLog
+    loop: WorkerLoop
+
+
+@asynccontextmanager
+async def running(
+    configuration: Configuration,
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+    schedule: Schedule | None = None,
+    demo_patients: tuple[Identity, ...] = (),
+) -> AsyncIterator[Running]:
+    """Run the whole system until the block ends; open rebookings of an earlier run are taken up again.
+
+    Port 0 takes a free one. Raises SettingsError without keys, LedgerUnavailable without a ledger.
+    """
+    settings.require("data_keys", "hmac_key", "session_key", "database_url")
+    settings.require_auth()
+    clock = clock or SystemClock()
+    sealer = _sealer(settings)
+    await asyncio.to_thread(migrate, str(settings.database_url))
+    ledger = Ledger(str(settings.database_url), sealer)
+    events = MemoryEventLog(clock)
+    cache = MemoryCache(clock)
+    rate = MemoryRate.of(configuration, clock)
+    app = make_embedded_celery("omboka")
+    loop = WorkerLoop("workers", bound=in_flight_bound(configuration))
+    loop.start()
+    systems = SchedulingClient(configuration)
+    teller = Teller(events)
+
+    async def purge(facility: str) -> None:
+        await cache.purge(hsa_key(facility))
+
+    async def compose() -> tuple[Availability, Saga, Dispatcher]:
+        await systems.__aenter__()
+        availability = Availability(
+            configuration, systems=systems, events=events, cache=cache, rate=rate, sealer=sealer, clock=clock
+        )
+        deps = BookingDeps(configuration, systems, ledger, teller, rate, clock, purge, schedule or Schedule())
+        saga = Saga(deps)
+        return availability, saga, Dispatcher(ledger, saga, teller)
+
+    availability, saga, dispatcher = await asyncio.to_thread(loop.run, compose())
+    availability_tasks.register(app, availability, loop)
+    booking_tasks.register(app, saga, loop)
+    worker = EmbeddedWorker(app)
+    await asyncio.to_thread(worker.start)
+    background = [loop.schedule(dispatcher.run()), loop.schedule(availability.cancel_superseded())]
+    publisher = KombuPublisher(app)
+    gateway = make_app(
+        GatewayDeps(
+            configuration=configuration,
+            events=events,
+            publisher=publisher,
+            ledger=ledger,
+            tickets=MemoryTickets(clock),
+            sealer=sealer,
+            session_key=str(settings.session_key),
+            clock=clock,
+            auth_key=settings.auth_key,
+            auth_jwks_url=settings.auth_jwks_url,
+            auth_issuer=settings.auth_issuer,
+            auth_audience=settings.auth_audience,
+            allowed_origins=settings.allowed_origins,
+            public_url=settings.public_url,
+            return_url=settings.return_url,
+            trusted_proxies=settings.trusted_proxies,
+            demo=bool(demo_patients),
+            demo_patients=demo_patients,
+        )
+    )
+    runner = web.AppRunner(gateway, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        address = runner.addresses[0]
+        yield Running(f"http://{address[0]}:{address[1]}", ledger, events, loop)
+    finally:
+        await runner.cleanup()
+        await publisher.close()
+        await asyncio.to_thread(worker.stop)
+        for task in background:
+            task.cancel()
+        await asyncio.to_thread(loop.run, dispatcher.drain())
+        await asyncio.to_thread(loop.run, systems.close())
+        await asyncio.to_thread(loop.stop)
+        saga.close()
+        ledger.close()
+
+
+async def run_all_in_one(configuration: Configuration, settings: Settings, *, config_path: str, port: int) -> int:
+    """Run until told to end; the ledger is `omboka.db` beside the configuration unless a setting names another."""
+    if settings.database_url is None:
+        settings = replace(settings, database_url=f"sqlite:///{beside(config_path)}")
+    async with running(configuration, settings, host="0.0.0.0", port=port) as system:
+        print(f"omboka: listening at {system.base_url}", flush=True)
+        await told_to_end()
+    return 0
+
+
+def _sealer(settings: Settings) -> Sealer:
+    try:
+        return Sealer(settings.data_keys, str(settings.hmac_key))
+    except ValueError as error:
+        raise SettingsError(f"OMBOKA_DATA_KEYS or OMBOKA_HMAC_KEY can't be used: {error}") from None
+
+
+def beside(config_path: str) -> str:
+    """The ledger's file beside a configuration file."""
+    return os.path.join(os.path.dirname(os.path.abspath(config_path)), "omboka.db")
+
+
+async def told_to_end() -> None:
+    """Return when the process is asked to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(one, ended.set)
+    await ended.wait()
+    print("omboka: ending", flush=True)

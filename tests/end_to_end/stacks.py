@@ -1,0 +1,157 @@
+"""The systems under test: the whole on embedded adapters, with simulated booking systems and a clock of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohttp.test_utils import TestServer
+
+from services.all_in_one import running
+from services.booking.looks import Schedule
+from services.operations.keys import new_keys
+from services.simulator.app import make_app
+from services.simulator.control import BOOKING_SYSTEMS
+from services.simulator.demo import demo_text
+from shared.clock import Clock, OffsetClock
+from shared.configuration import Configuration
+from shared.contracts.civil_time import STOCKHOLM
+from shared.settings import Settings
+from tests.end_to_end.portal import Portal
+
+START = dt.datetime(2026, 1, 15, 8, 0, tzinfo=STOCKHOLM)
+"""When every end-to-end test begins unless it says otherwise: Thursday 15 January 2026, eight in the morning."""
+
+QUICK = Schedule(
+    looks=(0.1, 0.2, 0.4, 0.8),
+    then_every=0.3,
+    two_looks_apart=0.2,
+    waiting_told_after=0.3,
+    look_patience=1.0,
+    longest_backoff=0.2,
+)
+"""The saga's durations, short enough for a test to wait for."""
+
+
+@dataclass
+class Stack:
+    """A running system: where its gateway and its simulator are."""
+
+    base_url: str
+    simulator_url: str
+    auth_key: str
+    configuration: Configuration
+    clock: Clock
+    inside: Any = None
+
+    def portal(self, subject: str, **claims: Any) -> Portal:
+        """The portal of one of the demo patients."""
+        return Portal(self.base_url, self.auth_key, PATIENTS[subject], now=self.clock.now(), **claims)
+
+    async def simulator(self, method: str, path: str, content: Any = None) -> Any:
+        """Speak to the simulator's control."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self.simulator_url + "/_sim" + path, json=content) as answer,
+        ):
+            assert answer.status < 300, await answer.text()
+            if answer.content_type == "application/json":
+                return await answer.json()
+            return await answer.text()
+
+    async def calls(self, contract: str | None = None) -> list[dict[str, Any]]:
+        """The calls that the booking systems have had, in order."""
+        query = f"?contract={contract}" if contract else ""
+        found: list[dict[str, Any]] = (await self.simulator("GET", f"/calls{query}"))["calls"]
+        return found
+
+    async def mishap(self, contract: str, facility: str = "*", **mishap: Any) -> None:
+        """Let something go wrong."""
+        await self.simulator("PUT", f"/mishaps/{facility}/{contract}", mishap)
+
+
+PATIENTS: dict[str, dict[str, Any]] = {
+    "saga": {"subject": "198706222380", "given_name": "Saga", "family_name": "Ekström", "phone": "070-174 06 05"},
+    "nils": {"subject": "195103092390", "given_name": "Nils", "family_name": "Åkesson", "phone": "070-174 06 06"},
+    "fatima": {"subject": "197411302388", "given_name": "Fatima", "family_name": "Haddad", "phone": "070-174 06 07"},
+    "oskar": {"subject": "199902282392", "given_name": "Oskar", "family_name": "Bergvall", "phone": "070-174 06 08"},
+    "birgitta": {"subject": "196208172384", "given_name": "Birgitta", "family_name": "Sjöberg", "phone": None},
+    "elias": {"subject": "200402292395", "given_name": "Elias", "family_name": "Öhman", "phone": "070-174 06 10"},
+    "linnea": {"subject": "198012242387", "given_name": "Linnea", "family_name": "Nyström", "phone": "070-174 06 11"},
+    "tolvan": {"subject": "191212121212", "given_name": "Tolvan", "family_name": "Tolvansson", "phone": None},
+}
+"""The demo patients, by name."""
+
+LINDANGEN = "SE2321000016-1HZ5"
+ALMBY = "SE2321000016-2KX7"
+HAMNEN = "SE2321000016-3MF2"
+PROVTAGNINGEN = "SE2321000016-4TR9"
+EKEBO = "SE2321000016-5PQ3"
+TORGET = "SE2321000016-6DV4"
+
+
+@asynccontextmanager
+async def embedded(
+    folder: Path,
+    *,
+    start: dt.datetime = START,
+    profiles: dict[str, dict[str, Any]] | None = None,
+    facilities: dict[str, dict[str, Any]] | None = None,
+    quick: Schedule = QUICK,
+    **changes: Any,
+) -> AsyncIterator[Stack]:
+    """Run the demo's facilities on embedded adapters from a given day on, with what a test changes of them."""
+    clock = OffsetClock(start)
+    paths = a_configuration("http://127.0.0.1:1", profiles, facilities, **changes)
+    simulator = TestServer(make_app(paths, clock=clock.now))
+    await simulator.start_server()
+    simulator_url = str(simulator.make_url("")).rstrip("/")
+    configuration = a_configuration(simulator_url, profiles, facilities, **changes)
+    settings = a_settings(folder)
+    try:
+        async with running(configuration, settings, clock=clock, schedule=quick) as system:
+            yield Stack(system.base_url, simulator_url, str(settings.auth_key), configuration, clock, system)
+    finally:
+        invalid = [call for call in simulator.app[BOOKING_SYSTEMS].calls.find() if not call["valid"]]
+        await simulator.close()
+        assert not invalid, f"the booking systems got an invalid request: {invalid[0]}"
+
+
+def a_configuration(
+    simulator_url: str,
+    profiles: dict[str, dict[str, Any]] | None = None,
+    facilities: dict[str, dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Configuration:
+    """The demo's configuration without its slowness, with short settling, and with what a test changes."""
+    content = yaml.safe_load(demo_text(simulator_url))
+    content["simulator"]["mishaps"] = []
+    content["search"]["first_day_wait"] = 0.3
+    for producer in content["producers"].values():
+        producer["settle"] = 1.0
+        producer["limits"]["rate"] = None
+        producer["timeouts"] = {"connect": 1, "read": 2, "update": 2, "deadline": 2.5}
+    for hsa_id, profile in (profiles or {}).items():
+        content["simulator"]["profiles"][hsa_id].update(profile)
+    for hsa_id, facility in (facilities or {}).items():
+        content["facilities"].setdefault(hsa_id, {}).update(facility)
+    content.update(changes)
+    return Configuration.model_validate(content)
+
+
+def a_settings(folder: Path) -> Settings:
+    """Fresh keys, and a ledger in a folder."""
+    keys = new_keys()
+    settings = Settings(
+        database_url=f"sqlite:///{folder}/omboka.db",
+        hmac_key=keys["hmac_key"],
+        session_key=keys["session_key"],
+        auth_key=keys["auth_key"],
+    )
+    return replace(settings, data_keys=(keys["data_keys"],))
