@@ -183,7 +183,9 @@ def choose_facilities(asked: Asked, command: contract.ChooseFacilities) -> Decis
     booking = _booking(asked)
     listed = [option["facility"] for option in asked.folded.data(SectionName.FACILITIES) or ()]
     found = [
-        target(asked.configuration, hsa_id, own=asked.facts.facility, offered=listed).id
+        target(
+            asked.configuration, hsa_id, own=asked.facts.facility, offered=listed, supported=_supported(asked, hsa_id)
+        ).id
         for hsa_id in {hsa_key(one): one for one in command.facilities}.values()
     ]
     facilities = tuple(dict.fromkeys(found))
@@ -441,6 +443,13 @@ def _days(asked: Asked) -> DaysData:
     if data is None:
         raise refusals.field("name", "days_first", asked.language)
     return DaysData.model_validate(data)
+
+
+def _supported(asked: Asked, hsa_id: str) -> frozenset[str] | None:
+    """What the registry said that a facility supports, None when it said nothing of it."""
+    told = asked.folded.beside.get("contracts", {}).get("data") or ()
+    found = next((one["contracts"] for one in told if hsa_key(one["facility"]) == hsa_key(hsa_id)), None)
+    return frozenset(found) if found is not None else None
 
 
 def _searched(asked: Asked, choices: Choices) -> tuple[str, ...]:

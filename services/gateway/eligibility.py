@@ -42,13 +42,22 @@ def origin(configuration: Configuration, hsa_id: str) -> Facility:
     return facility
 
 
-def target(configuration: Configuration, hsa_id: str, *, own: str, offered: Iterable[str]) -> Facility:
+def target(
+    configuration: Configuration,
+    hsa_id: str,
+    *,
+    own: str,
+    offered: Iterable[str],
+    supported: frozenset[str] | None = None,
+) -> Facility:
     """The facility that the booking may be moved to; Refusal (facility-not-eligible) else.
 
-    `offered` are those that the original facility `own` listed for this booking.
+    `offered` are those that the original facility `own` listed for this booking; `supported` are the contracts that
+    the registry is known to list for the target, None = not known here.
     """
     facility = _served(configuration, hsa_id)
-    if facility.contracts != "auto" and not set(facility.contracts) >= REQUIRED_TO_REBOOK:
+    known = supported if facility.contracts == "auto" else frozenset(facility.contracts)
+    if known is not None and not known >= REQUIRED_TO_REBOOK:
         raise not_eligible(NotEligible.CONTRACT_MISSING, facility, hsa_id)
     if hsa_key(facility.id) not in map(hsa_key, (own, *offered)):
         raise not_eligible(NotEligible.NOT_OFFERED, facility, hsa_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from services.gateway import api, health, sign_in, websocket
+from services.gateway import api, documents, health, sign_in, websocket
 
 REBOOKING = "/v1/rebookings/{id:[0-9a-f]{32}}"
 
@@ -22,4 +22,7 @@ ROUTES = [
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
+    web.get("/openapi.json", documents.openapi),
+    web.get("/asyncapi.json", documents.asyncapi),
+    web.get("/docs", documents.page),
 ]
