@@ -10,6 +10,8 @@ from typing import TypeVar
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from shared.scheduling.purge import generation_key
+
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.25
@@ -42,7 +44,7 @@ class RedisCache:
     async def generation(self, facility: str) -> int:
         """The number of purges of a facility; -1, under which nothing is kept, when Redis doesn't answer."""
         unreachable = b"-1"
-        found = await self._bounded(lambda: self._redis.get(f"omboka:generation:{facility}"), unreachable)
+        found = await self._bounded(lambda: self._redis.get(generation_key(facility)), unreachable)
         return int(found or 0)
 
     async def purge(self, facility: str) -> None:
@@ -50,8 +52,8 @@ class RedisCache:
 
         async def both() -> None:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.incr(f"omboka:generation:{facility}")
-                pipe.expire(f"omboka:generation:{facility}", GENERATION_SECONDS)
+                pipe.incr(generation_key(facility))
+                pipe.expire(generation_key(facility), GENERATION_SECONDS)
                 await pipe.execute()
 
         await self._bounded(both, None)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from shared.scheduling.client import SchedulingClient
-
 from shared.configuration import Configuration, Facility
 from shared.contracts.model import REQUIRED_TO_REBOOK, Interaction
+from shared.scheduling.client import SchedulingClient
 from shared.scheduling.failures import SchedulingFailure
 from shared.scheduling.port import LookUps
 

@@ -1,0 +1,84 @@
+"""`omboka gateway`: the role by itself, against the broker, Redis and PostgreSQL that the settings name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+from aiohttp import web
+
+from services.gateway.app import make_app
+from services.gateway.deps import Deps
+from shared.configuration import Configuration
+from shared.ledger.ledger import Ledger
+from shared.messaging.celery_app import make_celery
+from shared.messaging.event_log_redis import RedisEventLog
+from shared.messaging.publisher_kombu import KombuPublisher
+from shared.messaging.tickets_redis import RedisTickets
+from shared.observability.logs import set_up_logs
+from shared.observability.ops_server import serve_operations
+from shared.sealing import Sealer
+from shared.settings import Settings, listen_address
+
+
+def run(configuration: Configuration, settings: Settings) -> int:
+    """Run until the process is asked to end; gives the exit code. Raises SettingsError."""
+    settings.require("broker_url", "events_url", "database_url", "data_keys", "hmac_key", "session_key")
+    settings.require_auth()
+    set_up_logs(settings.log_level)
+    return asyncio.run(_serve(configuration, settings))
+
+
+async def _serve(configuration: Configuration, settings: Settings) -> int:
+    sealer = Sealer(settings.data_keys, str(settings.hmac_key))
+    events = RedisEventLog(str(settings.events_url))
+    tickets = RedisTickets(str(settings.events_url))
+    publisher = KombuPublisher(make_celery("omboka-gateway", str(settings.broker_url)))
+    ledger = Ledger(str(settings.database_url), sealer)
+    app = make_app(
+        Deps(
+            configuration=configuration,
+            events=events,
+            publisher=publisher,
+            ledger=ledger,
+            tickets=tickets,
+            sealer=sealer,
+            session_key=str(settings.session_key),
+            auth_key=settings.auth_key,
+            auth_jwks_url=settings.auth_jwks_url,
+            auth_issuer=settings.auth_issuer,
+            auth_audience=settings.auth_audience,
+            allowed_origins=settings.allowed_origins,
+            public_url=settings.public_url,
+            return_url=settings.return_url,
+            trusted_proxies=settings.trusted_proxies,
+        )
+    )
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
+    await runner.setup()
+    operations = None
+    try:
+        await web.TCPSite(runner, *listen_address(settings.listen)).start()
+        if settings.metrics_listen:
+            checks = {"event_log": events.ping, "broker": publisher.ping}
+            operations = await serve_operations(*listen_address(settings.metrics_listen), checks)
+        print(f"omboka: the gateway listens at {settings.listen}", flush=True)
+        await _told_to_end()
+    finally:
+        await runner.cleanup()
+        if operations is not None:
+            await operations.cleanup()
+        await publisher.close()
+        await tickets.close()
+        await events.close()
+        ledger.close()
+    return 0
+
+
+async def _told_to_end() -> None:
+    ended = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(one, ended.set)
+    await ended.wait()

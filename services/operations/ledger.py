@@ -1,0 +1,89 @@
+"""`omboka ledger`: an operator's look at rebookings, and the way to resolve what can't be proven.
+
+Nothing personal is shown: rows are told by ids, states, times and what each attempt proved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import getpass
+import json
+import sys
+from typing import Any
+
+from shared.contracts.sections import Outcome, OutcomeState
+from shared.ledger.ledger import Ledger
+from shared.ledger.port import LedgerUnavailable
+from shared.ledger.transitions import ForbiddenMove, RowState
+from shared.sealing import Sealer
+from shared.settings import Settings
+
+SEALED_FOR = 30 * 24 * 3600.0
+"""Seconds after its end for which a rebooking's personal part is kept."""
+
+ROWS_FOR = 365 * 24 * 3600.0
+"""Seconds after its end for which a rebooking's row is kept."""
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Do one action on the ledger; gives the exit code."""
+    settings.require("database_url", "data_keys", "hmac_key")
+    ledger = Ledger(str(settings.database_url), Sealer(settings.data_keys, str(settings.hmac_key)))
+    try:
+        return _do(ledger, arguments)
+    except LedgerUnavailable as error:
+        print(f"omboka: {error}", file=sys.stderr)
+        return 1
+    finally:
+        ledger.close()
+
+
+def _do(ledger: Ledger, arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "list":
+            _table(ledger.listing(limit=arguments.limit))
+        case "unresolved":
+            _table(ledger.listing(limit=1000, unresolved=True))
+        case "show":
+            return _show(ledger, arguments.id)
+        case "resolve":
+            return _resolve(ledger, arguments)
+        case "purge":
+            sealed, rows = ledger.purge(sealed_after=SEALED_FOR, rows_after=ROWS_FOR)
+            print(f"erased the personal part of {sealed} rebookings and {rows} rows")
+    return 0
+
+
+def _show(ledger: Ledger, some_id: str) -> int:
+    row = ledger.show(some_id)
+    if row is None:
+        print(f"omboka: there is no rebooking {some_id}", file=sys.stderr)
+        return 1
+    print(json.dumps(row, indent=2, ensure_ascii=False, default=str))
+    return 0
+
+
+def _resolve(ledger: Ledger, arguments: argparse.Namespace) -> int:
+    state = RowState(arguments.state)
+    # The time and the command id are the ledger's to fill in.
+    outcome = Outcome(state=OutcomeState(arguments.state), command_id="", updated_at=dt.datetime.now(dt.UTC))
+    try:
+        ledger.resolve(arguments.id, state, outcome=outcome, reason=arguments.reason, by=getpass.getuser())
+    except LookupError:
+        print(f"omboka: there is no row {arguments.id}; `omboka ledger unresolved` lists them", file=sys.stderr)
+        return 1
+    except ForbiddenMove as error:
+        print(f"omboka: {error}: only a row in manual is resolved by hand", file=sys.stderr)
+        return 1
+    print(f"row {arguments.id} is now {state.value}; the patient is told within seconds")
+    return 0
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    print(f"{'row':32}  {'state':12}  {'created':19}  {'facility':20}  attempts")
+    for row in rows:
+        created = str(row["created_at"])[:19]
+        print(f"{row['id']:32}  {row['state']:12}  {created:19}  {row['facility_to']:20}  {row['attempt']}")
+    if not rows:
+        print("(none)")
