@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +16,7 @@ from typing import Any
 
 import aiohttp
 import yaml
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, unused_port
 
 from services.all_in_one import running
 from services.booking.looks import Schedule
@@ -19,7 +24,7 @@ from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from services.simulator.control import BOOKING_SYSTEMS
 from services.simulator.demo import demo_text
-from shared.clock import Clock, OffsetClock
+from shared.clock import Clock, OffsetClock, SystemClock
 from shared.configuration import Configuration
 from shared.contracts.civil_time import STOCKHOLM
 from shared.settings import Settings
@@ -155,3 +160,108 @@ def a_settings(folder: Path) -> Settings:
         auth_key=keys["auth_key"],
     )
     return replace(settings, data_keys=(keys["data_keys"],))
+
+
+@asynccontextmanager
+async def servers(
+    folder: Path, *, broker_url: str, events_url: str, cache_url: str, database_url: str, **changes: Any
+) -> AsyncIterator[Stack]:
+    """Run gateway, availability and booking as three processes against RabbitMQ, Redis and PostgreSQL."""
+    simulator = TestServer(make_app(a_configuration("http://127.0.0.1:1", **changes)))
+    await simulator.start_server()
+    simulator_url = str(simulator.make_url("")).rstrip("/")
+    configuration = a_configuration(simulator_url, **changes)
+    file = folder / "omboka.yaml"
+    file.write_text(yaml.safe_dump(configuration.model_dump(mode="json", exclude_none=True)), encoding="utf-8")
+    ports = [unused_port() for _ in range(4)]
+    settings = a_settings(folder)
+    environment = {
+        "OMBOKA_CONFIG": str(file),
+        "OMBOKA_BROKER_URL": broker_url,
+        "OMBOKA_EVENTS_URL": events_url,
+        "OMBOKA_CACHE_URL": cache_url,
+        "OMBOKA_DATABASE_URL": database_url,
+        "OMBOKA_DATA_KEYS": settings.data_keys[0],
+        "OMBOKA_HMAC_KEY": str(settings.hmac_key),
+        "OMBOKA_SESSION_KEY": str(settings.session_key),
+        "OMBOKA_AUTH_KEY": str(settings.auth_key),
+        "OMBOKA_LISTEN": f"127.0.0.1:{ports[0]}",
+        "PATH": os.environ["PATH"],
+    }
+    await Role(folder, ["deploy"], environment, None).finish()
+    roles = {
+        name: Role(folder, [name], environment, port)
+        for name, port in zip(("gateway", "availability", "booking"), ports[1:], strict=True)
+    }
+    try:
+        for role in roles.values():
+            await role.ready()
+        yield Stack(
+            f"http://127.0.0.1:{ports[0]}",
+            simulator_url,
+            str(settings.auth_key),
+            configuration,
+            SystemClock(),
+            roles,
+        )
+    finally:
+        for role in roles.values():
+            await role.stop()
+        invalid = [call for call in simulator.app[BOOKING_SYSTEMS].calls.find() if not call["valid"]]
+        await simulator.close()
+        assert not invalid, f"the booking systems got an invalid request: {invalid[0]}"
+
+
+class Role:
+    """One role's process; its output goes to a file that a failing test shows."""
+
+    def __init__(self, folder: Path, arguments: list[str], environment: dict[str, str], port: int | None) -> None:
+        self.name = arguments[0]
+        self.port = port
+        self._arguments = arguments
+        self._log = folder / f"{self.name}.log"
+        self._environment = dict(environment)
+        if port is not None:
+            self._environment["OMBOKA_METRICS_LISTEN"] = f"127.0.0.1:{port}"
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "services.cli", *self._arguments], env=self._environment, stdout=log, stderr=log
+            )
+
+    def restart(self) -> None:
+        """Start the process anew, after it was killed."""
+        self.process.wait(10)
+        self.process = self._start()
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self.process.kill()
+        self.process.wait(10)
+
+    async def finish(self) -> None:
+        """Wait for the process to end well."""
+        code = await asyncio.to_thread(self.process.wait, 60)
+        assert code == 0, self._log.read_text(encoding="utf-8")
+
+    async def ready(self) -> None:
+        """Wait until the role says that it is ready."""
+        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+            while True:
+                assert self.process.poll() is None, self._log.read_text(encoding="utf-8")
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.1)  # another process can't be awaited otherwise
+
+    async def stop(self) -> None:
+        """Ask the process to end, and make it."""
+        self.process.terminate()
+        try:
+            await asyncio.to_thread(self.process.wait, 20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(10)

@@ -7,15 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.stacks import ALMBY, HAMNEN, LINDANGEN, Stack, embedded
+from tests.end_to_end.stacks import ALMBY, HAMNEN, LINDANGEN, Stack, embedded, servers
 
 BOOKING = "1HZ5-0100001"
 
 
-@pytest.fixture
-async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    """The whole system, on embedded adapters."""
-    async with embedded(tmp_path) as running:
+@pytest.fixture(params=["embedded", pytest.param("servers", marks=pytest.mark.servers)])
+async def stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:
+    """The whole system: on embedded adapters, and as three processes with RabbitMQ, Redis and PostgreSQL."""
+    if request.param == "embedded":
+        async with embedded(tmp_path) as running:
+            yield running
+        return
+    urls = {
+        name: request.getfixturevalue(f"fresh_{name}")
+        for name in ("broker_url", "events_url", "cache_url", "database_url")
+    }
+    async with servers(tmp_path, **urls) as running:
         yield running
 
 
