@@ -25,6 +25,7 @@ SCHEME = "embedded"
 _written = threading.Condition()
 _queues: dict[str, dict[str, Queue[Any]]] = {}
 _states: dict[str, virtual.BrokerState] = {}
+_ending: set[str] = set()
 
 
 class Channel(memory.Channel):
@@ -61,7 +62,9 @@ class Transport(memory.Transport):
                 self.cycle.get(self._deliver, timeout=timeout)
                 return
             except Empty:
-                _written.wait(timeout if timeout is not None else 1.0)
+                # Celery drains once more after it has been told to stop; nothing will come to wake it then.
+                if self.client.virtual_host not in _ending:
+                    _written.wait(timeout if timeout is not None else 1.0)
         try:
             self.cycle.get(self._deliver, timeout=timeout)
         except Empty:
@@ -111,9 +114,13 @@ class EmbeddedWorker:
         """Finish what runs in the pool, take no more, and forget the broker's queues."""
         from celery.worker import state
 
+        host = self._app.connection_for_read().virtual_host
+        _ending.add(host)
         state.should_stop = 0
         with _written:
             _written.notify_all()
         self._thread.join(15)
         state.should_stop = None
-        _queues.pop(self._app.connection_for_read().virtual_host, None)
+        _queues.pop(host, None)
+        _states.pop(host, None)
+        _ending.discard(host)
