@@ -88,6 +88,7 @@ PATIENTS: dict[str, dict[str, Any]] = {
     "oskar": {"subject": "199902282392", "given_name": "Oskar", "family_name": "Bergvall", "phone": "070-174 06 08"},
     "birgitta": {"subject": "196208172384", "given_name": "Birgitta", "family_name": "Sjöberg", "phone": None},
     "elias": {"subject": "200402292395", "given_name": "Elias", "family_name": "Öhman", "phone": "070-174 06 10"},
+    "mehmet": {"subject": "194505072399", "given_name": "Mehmet", "family_name": "Yilmaz", "phone": "070-174 06 12"},
     "linnea": {"subject": "198012242387", "given_name": "Linnea", "family_name": "Nyström", "phone": "070-174 06 11"},
     "tolvan": {"subject": "191212121212", "given_name": "Tolvan", "family_name": "Tolvansson", "phone": None},
 }
