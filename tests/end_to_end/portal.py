@@ -24,7 +24,7 @@ class Portal:
         self.patient = patient
         names = {"given_name": patient.get("given_name"), "family_name": patient.get("family_name")}
         self.token = sign_development_token(
-            auth_key, subject=patient["subject"], phone=patient.get("phone"), expires_in=3600, **{**names, **claims}
+            auth_key, subject=patient["subject"], phone=patient.get("phone"), **{"expires_in": 3600, **names, **claims}
         )
         self.headers = {"Authorization": f"Bearer {self.token}"}
         self._session: aiohttp.ClientSession | None = None
