@@ -1,0 +1,55 @@
+# Everything a user or a contributor does stands here. Each target does all its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp-$(shell cat requirements.txt pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+WITHOUT_SERVERS := not servers and not containers and not browser and not chaos
+ROLES := gateway availability booking simulator
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format lock clean
+
+help: ## say what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(STAMP) ## make the virtual environment in .venv, from the lock
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Omboka needs Python 3.11 or later; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "setting up $(VENV) (once; a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.stamp-* && touch $@
+
+demo: setup ## run everything in one process with simulated booking systems: http://localhost:8080
+	@$(BIN)/omboka demo $(ARGS)
+
+test: setup ## run every test that needs no server
+	@$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" $(ARGS)
+
+test-all: setup ## run every test; servers are found or started, and a missing one fails
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup ## format, lint, types and the arrows between packages
+	@$(BIN)/ruff format --check --quiet services shared tests
+	@$(BIN)/ruff check --quiet services shared tests
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: setup ## bring the code into its form
+	@$(BIN)/ruff check --quiet --fix services shared tests || true
+	@$(BIN)/ruff format --quiet services shared tests
+
+lock: setup ## choose the newest packages that fit, and write their versions and hashes down
+	@$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.txt
+	@for role in $(ROLES); do $(BIN)/uv pip compile pyproject.toml --extra $$role $(LOCK_OPTIONS) -o deploy/locks/$$role.txt; done
+
+LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  --no-annotate --no-emit-find-links
+
+clean: ## remove what was made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,1 @@
+"""The tests: promises, each with its sentence."""

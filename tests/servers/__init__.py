@@ -1,0 +1,1 @@
+"""Where tests that need RabbitMQ, Redis or PostgreSQL get them."""
