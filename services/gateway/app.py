@@ -52,6 +52,7 @@ def make_app(deps: Deps) -> web.Application:
     app[SESSIONS] = Sessions(deps.session_key, secure=(deps.public_url or "").startswith("https:"))
     app[TICKETING] = Ticketing(deps.tickets, deps.sealer)
     app.cleanup_ctx.extend([_draining, _background, _ledger, _tokens, _rebookings, _relay, _bookings])
+    app.on_response_prepare.append(_unnamed)
     app.on_shutdown.append(_shut)
     app.add_routes(ROUTES)
     return app
@@ -126,6 +127,11 @@ async def _bookings(app: web.Application) -> AsyncIterator[None]:
         relay=app[RELAY],
     )
     yield
+
+
+async def _unnamed(request: web.Request, answer: web.StreamResponse) -> None:
+    """Don't tell anybody which software answers, and in which version."""
+    answer.headers.pop("Server", None)
 
 
 async def _shut(app: web.Application) -> None:

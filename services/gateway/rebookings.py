@@ -429,7 +429,8 @@ class Rebookings:
         if known is not None and view is not None and view.last_seq < after:
             known = None
             view = await self._events.read(rebooking_id)
-        if view is None:
+        if view is None or not view.head.body:
+            # no log, or the short one of a list of bookings, which is no rebooking
             self._known.pop(rebooking_id, None)
             return None
         if known is None:

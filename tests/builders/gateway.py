@@ -377,6 +377,16 @@ class Gateway:
         terms = tuple(FacilityTerms(facility=f.id, facility_name=f.name, html="<p>T</p>", text="T") for f in known)
         await self.tell(SectionName.TERMS, Section(state=State.READY, data=terms))
 
+    async def tell_contracts(self, *contracts: str) -> None:
+        """Tell what the own facility supports by the registry."""
+        message = self.last_look_up
+        shown = {"facility": OWN, "contracts": list(contracts), "source_status": "DataFromSource"}
+        data = {"section": "contracts", "value": {"state": "ready", "data": [shown]}}
+        public = encode(
+            EventName.CONTRACTS_READY, command_id=message.command_id, at=self.clock.now(), final=False, data=data
+        )
+        await self.events.append(message.rebooking_id, [NewEntry(key=f"contracts:{uuid.uuid4()}", public=public)])
+
     async def tell_days(self, *days: str, state: State = State.READY, chosen: str | None = None, **more: Any) -> None:
         """Tell the days, all at the facilities searched."""
         message: Any = self.last_look_up
@@ -402,10 +412,10 @@ class Gateway:
         await self.tell(SectionName.PERFORMERS, Section(state=State.READY, data=(option,)))
 
     async def tell_timeslots(
-        self, *timeslots: Timeslot, facility: str = OWN, current: bool = False, to: LookUp | None = None
+        self, *timeslots: Timeslot, facility: str = OWN, current: bool = False, to: LookUp | None = None, first: int = 0
     ) -> list[str]:
-        """Tell the timeslots of their day; gives their ids."""
-        read = {timeslot_id(n): one for n, one in enumerate(timeslots)}
+        """Tell the timeslots of their day, numbered from `first`; gives their ids."""
+        read = {timeslot_id(n): one for n, one in enumerate(timeslots, first)}
         options = tuple(
             TimeslotOption(
                 timeslot_id=name,
