@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import signal
 
-from aiohttp import web
-
 from services.gateway.app import make_app
 from services.gateway.deps import Deps
+from services.gateway.serving import serving
 from shared.configuration import Configuration
 from shared.ledger.ledger import Ledger
 from shared.messaging.celery_app import make_celery
@@ -53,20 +52,19 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
             public_url=settings.public_url,
             return_url=settings.return_url,
             trusted_proxies=settings.trusted_proxies,
+            drain_seconds=settings.drain_seconds,
         )
     )
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, keepalive_timeout=75)
-    await runner.setup()
     operations = None
+    host, port = listen_address(settings.listen)
     try:
-        await web.TCPSite(runner, *listen_address(settings.listen)).start()
-        if settings.metrics_listen:
-            checks = {"event_log": events.ping, "broker": publisher.ping}
-            operations = await serve_operations(*listen_address(settings.metrics_listen), checks)
-        print(f"omboka: the gateway listens at {settings.listen}", flush=True)
-        await _told_to_end()
+        async with serving(app, host=host, port=port, drain=settings.drain_seconds):
+            if settings.metrics_listen:
+                checks = {"event_log": events.ping, "broker": publisher.ping}
+                operations = await serve_operations(*listen_address(settings.metrics_listen), checks)
+            print(f"omboka: the gateway listens at {settings.listen}", flush=True)
+            await _told_to_end()
     finally:
-        await runner.cleanup()
         if operations is not None:
             await operations.cleanup()
         await publisher.close()

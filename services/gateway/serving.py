@@ -10,11 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from aiohttp import web
 
 IDLE_SECONDS = 8.0
-"""How long a connection may be without a request: between two, or while a header is being sent."""
+"""How long a connection may take to come to its first request, header and all."""
+
+KEPT_SECONDS = 75.0
+"""How long a connection that has had a request is kept for the next one: longer than proxies keep theirs."""
 
 LOOK_SECONDS = 1.0
 
@@ -28,12 +32,24 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, *, host: str, port: int, idle: float = IDLE_SECONDS, drain: float = 10.0
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    idle: float = IDLE_SECONDS,
+    kept: float = KEPT_SECONDS,
+    drain: float = 10.0,
 ) -> AsyncIterator[Serving]:
     """Serve until the block ends; port 0 takes a free one. Stopping takes at most `drain` seconds. Raises OSError."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain)
+    used: WeakSet[object] = WeakSet()
+
+    async def note(request: web.Request, answer: web.StreamResponse) -> None:
+        used.add(request.protocol)
+
+    app.on_response_prepare.append(note)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain, keepalive_timeout=kept)
     await runner.setup()
-    idler = asyncio.create_task(_close_idle(runner, idle))
+    idler = asyncio.create_task(_close_idle(runner, used, idle))
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
@@ -44,8 +60,8 @@ async def serving(
         await runner.cleanup()
 
 
-async def _close_idle(runner: web.AppRunner, idle: float) -> None:
-    """Close each connection that has been without a request for too long."""
+async def _close_idle(runner: web.AppRunner, used: WeakSet[object], idle: float) -> None:
+    """Close each connection that doesn't come to a first request in time."""
     loop = asyncio.get_running_loop()
     since: dict[web.RequestHandler, float] = {}
     while True:
@@ -54,7 +70,8 @@ async def _close_idle(runner: web.AppRunner, idle: float) -> None:
         if server is None:
             return
         now = loop.time()
-        waiting = [one for one in server.connections if one._current_request is None]  # nothing public tells it
+        # nothing public tells whether a connection has a request now
+        waiting = [one for one in server.connections if one not in used and one._current_request is None]
         since = {one: since.get(one, now) for one in waiting}
         for handler, began in since.items():
             if now - began >= idle and handler.transport is not None:

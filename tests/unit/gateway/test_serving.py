@@ -16,6 +16,11 @@ async def slow(request: web.Request) -> web.Response:
     return web.Response(text="done")
 
 
+async def quick(request: web.Request) -> web.Response:
+    """An answer that comes at once."""
+    return web.Response(text="quick")
+
+
 GO: web.AppKey[asyncio.Event] = web.AppKey("go", asyncio.Event)
 
 
@@ -41,3 +46,25 @@ async def test_half_open_connections_are_closed_and_a_slow_answer_is_not():
         app[GO].set()
         assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"done")
         writer.close()
+
+
+async def test_a_connection_that_has_had_a_request_is_kept_for_the_next():
+    """A proxy's connection isn't hung up on between two requests, while one that never asks is."""
+    app = web.Application()
+    app.router.add_get("/", quick)
+    async with serving(app, host="127.0.0.1", port=0, idle=0.2) as served:
+        port = int(served.base_url.rpartition(":")[2])
+        # Given one connection that has had an answer, and one that begins a header after it
+        used, used_writer = await asyncio.open_connection("127.0.0.1", port)
+        used_writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(used.readuntil(b"quick"), 10)
+        begun, begun_writer = await asyncio.open_connection("127.0.0.1", port)
+        begun_writer.write(b"GET / HT")
+        # When the other one has been hung up on
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(begun.read(), 10) == b""
+        # Then the first one still serves
+        used_writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(used.readuntil(b"quick"), 10)
+        used_writer.close()
+        begun_writer.close()
