@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from weakref import WeakSet
 
 from aiohttp import web
 
@@ -41,7 +40,7 @@ async def serving(
     drain: float = 10.0,
 ) -> AsyncIterator[Serving]:
     """Serve until the block ends; port 0 takes a free one. Stopping takes at most `drain` seconds. Raises OSError."""
-    used: WeakSet[object] = WeakSet()
+    used: set[object] = set()
 
     async def note(request: web.Request, answer: web.StreamResponse) -> None:
         used.add(request.protocol)
@@ -60,7 +59,7 @@ async def serving(
         await runner.cleanup()
 
 
-async def _close_idle(runner: web.AppRunner, used: WeakSet[object], idle: float) -> None:
+async def _close_idle(runner: web.AppRunner, used: set[object], idle: float) -> None:
     """Close each connection that doesn't come to a first request in time."""
     loop = asyncio.get_running_loop()
     since: dict[web.RequestHandler, float] = {}
@@ -70,6 +69,7 @@ async def _close_idle(runner: web.AppRunner, used: WeakSet[object], idle: float)
         if server is None:
             return
         now = loop.time()
+        used.intersection_update(server.connections)
         # nothing public tells whether a connection has a request now
         waiting = [one for one in server.connections if one not in used and one._current_request is None]
         since = {one: since.get(one, now) for one in waiting}
