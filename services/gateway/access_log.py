@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -31,7 +32,8 @@ async def note_request(request: web.Request, handler: Handler) -> web.StreamResp
     finally:
         seconds = time.perf_counter() - began
         route = _pattern(request)
-        metrics.REQUESTS.labels(route, str(status)).observe(seconds)
+        if status != HTTPStatus.SWITCHING_PROTOCOLS:  # a WebSocket's life isn't the time of an answer
+            metrics.REQUESTS.labels(route, str(status)).observe(seconds)
         log.info("%s %s %d %.1f ms", request.method, route, status, seconds * 1000)
 
 

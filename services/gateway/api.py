@@ -5,6 +5,7 @@ Source: the interface, "HTTP".
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from aiohttp import web
@@ -31,6 +32,9 @@ from shared.contracts.events import rfc3339, with_seq
 from shared.ledger.port import Told
 
 BOOKINGS_WAIT = 5.0
+
+LEDGER_KEEPS = dt.timedelta(days=30)
+"""For how long an outcome can be read from the ledger."""
 
 
 async def me(request: web.Request) -> web.Response:
@@ -87,7 +91,7 @@ def _kept(told: Told, caller: Caller) -> dict[str, Any]:
         "id": told.rebooking_id,
         "seq": 0,
         "created_at": rfc3339(told.created_at),
-        "expires_at": rfc3339(told.outcome.updated_at),
+        "expires_at": rfc3339(told.outcome.updated_at + LEDGER_KEEPS),
         "language": "sv",
         "subject_name": caller.subject_name,
         "choices": {

@@ -109,7 +109,7 @@ class Authenticator:
             phone=phone_from_settings(phone) if isinstance(phone, str) else None,
             actor=actor,
         )
-        return self.caller(identity, expires_at=expires_at, acting="act" in claims)
+        return self.caller(identity, expires_at=expires_at, acting=actor.id != subject)
 
     def caller(self, identity: Identity, *, expires_at: float, acting: bool) -> Caller:
         """The caller that an identity proven elsewhere is."""

@@ -35,6 +35,7 @@ from shared.contracts.sections import (
     TRY_AGAIN_OUTCOMES,
     DaysData,
     DetailsData,
+    HiddenReason,
     SectionName,
     State,
     TimeslotOption,
@@ -371,9 +372,10 @@ def _with_details(
 
 
 def retry(asked: Asked, command: contract.Retry) -> Decision:
-    """Fetch a section again that failed, or whose answer lacks some facility."""
+    """Fetch a section again that failed, that the registry's silence hides, or whose answer lacks some facility."""
     section, value = command.section, asked.folded.section(command.section)
-    if not (value["state"] == State.FAILED.value or _lacks_some(value)):
+    hidden_by_silence = value.get("reason") == HiddenReason.REGISTRY_UNAVAILABLE.value
+    if not (value["state"] == State.FAILED.value or hidden_by_silence or _lacks_some(value)):
         raise refusals.field("section", "nothing_to_retry", asked.language)
     if section in (SectionName.BOOKING, SectionName.FACILITIES, SectionName.TERMS):
         return _retry_start(asked, command)

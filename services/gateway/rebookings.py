@@ -54,8 +54,11 @@ CONFLICTS = 3
 OPEN_PER_SUBJECT = 50
 """How many rebookings a subject may begin within an hour at one gateway."""
 
-FOLDED_KEPT = 2000
+FOLDED_KEPT = 256
 """How many folded rebookings a gateway keeps, so that it need not fold them from the start again."""
+
+SUBJECTS_KEPT = 10_000
+"""For how many subjects a gateway counts the rebookings begun; the ones longest idle are forgotten."""
 
 REPLACED_OUTCOMES = frozenset({OutcomeState.CONFIRMED, OutcomeState.OTHER_TIME, OutcomeState.MANUAL})
 _STOPS = frozenset(
@@ -457,7 +460,7 @@ class Rebookings:
     def _count_begun(self, owner: str) -> None:
         self._begun.setdefault(owner, deque()).append(self._clock.monotonic())
         self._begun.move_to_end(owner)
-        while len(self._begun) > FOLDED_KEPT:
+        while len(self._begun) > SUBJECTS_KEPT:
             self._begun.popitem(last=False)
 
 

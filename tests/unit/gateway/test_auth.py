@@ -195,6 +195,12 @@ async def test_a_relative_acts_for_the_patient():
     assert caller.public()["acting_for"] == "Saga"
 
 
+async def test_acting_for_oneself_is_not_acting_for_somebody():
+    """A portal that always says who acts says nothing new when it is the patient."""
+    caller = await by_issuer().by_token(a_jwt(act={"sub": SUBJECT, "type": "subject_of_care"}))
+    assert caller.public()["acting_for"] is None
+
+
 async def test_an_agent_acts_only_where_agents_may():
     """The contract leaves rebooking to citizens: an agent is not-allowed unless the configuration says so."""
     token = a_jwt(act={"sub": "SE2321000016-AGENT", "type": "subject_of_care_agent"})

@@ -8,7 +8,7 @@ import pytest
 
 from shared.contracts.commands import LookUpBooking, LookUpTimeslots, SearchDays, SearchFurtherDays
 from shared.contracts.problems import Problem, ProblemType
-from shared.contracts.sections import OutcomeState, Section, SectionName, State
+from shared.contracts.sections import HiddenReason, OutcomeState, Section, SectionName, State
 from shared.messaging.event_log import Appended, Stale
 from tests.builders.gateway import (
     NO_UPDATE,
@@ -395,6 +395,10 @@ async def test_retrying_asks_for_the_failed_part_alone():
         await gateway.command(rebooking_id, "retry", section="timeslots")
         assert isinstance(gateway.last_look_up, LookUpTimeslots)
         await gateway.tell_timeslots(a_timeslot())
+        silent = Section(state=State.HIDDEN, reason=HiddenReason.REGISTRY_UNAVAILABLE)
+        await gateway.command(rebooking_id, "choose_facilities", facilities=[OWN])
+        await gateway.tell(SectionName.PERFORMERS, silent)
+        await gateway.command(rebooking_id, "retry", section="performers")
         body = await gateway.command(rebooking_id, "retry", status=422, section="timeslots")
         assert fields(body) == ["section"]
 

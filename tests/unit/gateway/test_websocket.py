@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -273,9 +274,9 @@ async def test_a_restart_closes_with_1012():
         socket = await gateway.stream(await gateway.start())
         await socket.send_json({"type": "hello"})
         await frames(socket, 1)
-        for server in list(gateway.client.app[SOCKETS]):
-            server.close(1012)
+        stopping = asyncio.create_task(gateway.client.server.close())
         assert await closed(socket) == 1012
+        await stopping
 
 
 async def test_commands_over_the_socket_are_the_same_commands():
