@@ -1,0 +1,264 @@
+"""The story of a rebooking, told for each thing that can happen to it: what is true, and what the patient is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.contracts.sections import OutcomeState
+from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest
+
+
+@pytest.fixture
+def saga(tmp_path: Path) -> Iterator[SagaUnderTest]:
+    """A saga under a virtual clock."""
+    one = SagaUnderTest(tmp_path)
+    yield one
+    one.close()
+
+
+async def test_ok_is_confirmed_without_a_text(saga: SagaUnderTest) -> None:
+    """OK shows no text, though there is one; the box is what was sent."""
+    accepted = await saga.accept()
+    outcome = await saga.run(accepted)
+    assert (outcome.state, outcome.result_text, outcome.notice) == (OutcomeState.CONFIRMED, None, None)
+    assert outcome.summary is not None
+    assert outcome.summary.heading.start == "10:00"
+    assert saga.is_at_target()
+
+
+async def test_info_is_confirmed_with_its_text(saga: SagaUnderTest) -> None:
+    """INFO's text must be shown, under Information."""
+    saga.system.mishap = "info"
+    outcome = await saga.run(await saga.accept())
+    assert (outcome.state, outcome.notice) == (OutcomeState.CONFIRMED, "Kom fastande.")
+    assert outcome.summary is not None
+    assert outcome.summary.rows[-1].text == "Kom fastande."
+
+
+async def test_error_is_verified_and_rejected(saga: SagaUnderTest) -> None:
+    """The booking is where it was; the text and the phone are told."""
+    saga.system.mishap = "error"
+    outcome = await saga.run(await saga.accept())
+    assert (outcome.state, outcome.result_text, outcome.phone) == (OutcomeState.REJECTED, "Upptagen.", "08-1")
+    assert not saga.is_at_target()
+
+
+async def test_a_refused_second_delivery_is_confirmed(saga: SagaUnderTest) -> None:
+    """The platform delivered twice: the first did it, the second said ERROR. The truth is told."""
+    saga.system.mishap = "resend"
+    outcome = await saga.run(await saga.accept())
+    assert (outcome.state, outcome.result_text) == (OutcomeState.CONFIRMED, None)
+
+
+async def test_an_error_that_cannot_be_verified_is_unknown_first(saga: SagaUnderTest) -> None:
+    """Silent after ERROR: never "inte ombokad" unseen; it is told as rejected once it has settled."""
+    saga.system.mishap = "error"
+    accepted = await saga.accept()
+    saga.system.silent_until = -1
+    original = saga.system._look
+    looks = iter([False, True])
+
+    def silent_after_the_first() -> None:
+        if next(looks, False):
+            saga.system.silent_until = saga.clock.monotonic() + 60
+        original()
+
+    saga.system._look = silent_after_the_first  # type: ignore[method-assign]
+    await saga.step(accepted.row_id)
+    assert saga.outcome(accepted).state is OutcomeState.UNKNOWN
+    outcome = await saga.run(accepted)
+    assert (outcome.state, outcome.result_text) == (OutcomeState.REJECTED, "Upptagen.")
+
+
+async def test_ok_that_is_contradicted_is_unknown(saga: SagaUnderTest) -> None:
+    """The system says OK and has done nothing: not told as confirmed."""
+    saga.system.mishap = "taken_silently"
+    accepted = await saga.accept()
+    await saga.step(accepted.row_id)
+    assert saga.outcome(accepted).state is OutcomeState.UNKNOWN
+
+
+@pytest.mark.parametrize("keeps_id", [True, False])
+@pytest.mark.parametrize("target", [HOME, OTHER])
+@pytest.mark.parametrize("mishap", ["lost", "fault_applied", "vp009_applied", "malformed_applied"])
+async def test_an_unclear_answer_to_an_applied_update_is_found_out(
+    saga: SagaUnderTest, mishap: str, target: str, keeps_id: bool
+) -> None:
+    """Under the same id or a new one, here or at another facility: confirmed, and sent once."""
+    saga.system.mishap, saga.system.keeps_id = mishap, keeps_id
+    outcome = await saga.run(await saga.accept(target=target))
+    assert outcome.state is OutcomeState.CONFIRMED
+    assert outcome.booking_id == ("B1" if keeps_id else "B2")
+    assert saga.system.sends == 1
+    assert len(saga.system.journal) == 1
+
+
+@pytest.mark.parametrize(
+    ("mishap", "sends", "state"),
+    [
+        ("fault", 2, OutcomeState.CONFIRMED),
+        ("vp009", 2, OutcomeState.CONFIRMED),
+        ("malformed", 2, OutcomeState.CONFIRMED),
+        ("not_applied", 1, OutcomeState.NOT_APPLIED),  # its timeout and settling take it past the deadline
+    ],
+)
+async def test_an_unapplied_update_is_sent_once_more_when_settled_in_time(
+    saga: SagaUnderTest, mishap: str, sends: int, state: OutcomeState
+) -> None:
+    """At most twice, and one effective change; nothing is told as not done before it has settled."""
+    saga.system.mishap = mishap
+    outcome = await saga.run(await saga.accept())
+    assert saga.clock.monotonic() >= SETTLE
+    assert (saga.system.sends, outcome.state) == (sends, state)
+    assert len(saga.system.journal) == sends - 1
+
+
+async def test_an_update_applied_late_is_confirmed(saga: SagaUnderTest) -> None:
+    """It comes after the timeout and before it has settled: seen, and never sent again."""
+    saga.system.mishap, saga.system.late_by = "late", 80.0
+    outcome = await saga.run(await saga.accept())
+    assert outcome.state is OutcomeState.CONFIRMED
+    assert saga.system.sends == 1
+
+
+async def test_an_update_applied_after_it_was_told_as_not_done_is_told(saga: SagaUnderTest) -> None:
+    """The watcher looks again; the change is an event, and nothing is undone."""
+    saga.system.mishap, saga.system.late_by = "late", 400.0
+    accepted = await saga.accept()
+    assert (await saga.run(accepted)).state is OutcomeState.NOT_APPLIED
+    await saga.watch()
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+    assert saga.is_at_target()
+
+
+async def test_not_reached_is_tried_again(saga: SagaUnderTest) -> None:
+    """No byte was written, so it may be."""
+    saga.system.mishap = "not_reached"
+    outcome = await saga.run(await saga.accept())
+    assert outcome.state is OutcomeState.CONFIRMED
+    assert saga.system.sends == 1
+
+
+async def test_the_platforms_passing_trouble_is_tried_again(saga: SagaUnderTest) -> None:
+    """VP008 comes before routing and passes."""
+    saga.system.mishap = "vp008"
+    outcome = await saga.run(await saga.accept())
+    assert outcome.state is OutcomeState.CONFIRMED
+    assert saga.system.sends == 2
+
+
+async def test_a_missing_route_ends_it_as_not_eligible(saga: SagaUnderTest) -> None:
+    """VP004: certainly not sent, and pointless to try again."""
+    saga.system.mishap = "vp004"
+    outcome = await saga.run(await saga.accept())
+    assert outcome.state is OutcomeState.NOT_APPLIED
+    assert outcome.problem is not None
+    assert outcome.problem["reason"] == "contract_missing"
+
+
+async def test_a_system_that_never_answers_ends_as_not_sent(saga: SagaUnderTest) -> None:
+    """Nothing is sent blindly: without a look beforehand it ends as not applied, saying why."""
+    saga.system.silent_until = 1e9
+    outcome = await saga.run(await saga.accept())
+    assert outcome.state is OutcomeState.NOT_APPLIED
+    assert outcome.problem is not None
+    assert outcome.problem["type"].endswith("facility-unavailable")
+    assert saga.system.sends == 0
+
+
+async def test_a_booking_moved_meanwhile_is_told_and_not_sent(saga: SagaUnderTest) -> None:
+    """The time that really holds is told."""
+    accepted = await saga.accept()
+    saga.system.facility_moves_it()
+    outcome = await saga.run(accepted)
+    assert outcome.state is OutcomeState.OTHER_TIME
+    assert outcome.summary is not None
+    assert outcome.summary.heading.date == "2026-03-01"
+    assert saga.system.sends == 0
+
+
+async def test_a_booking_no_longer_rebookable_is_rejected(saga: SagaUnderTest) -> None:
+    """The last look decides, not the page that was shown."""
+    accepted = await saga.accept()
+    saga.system.booking = saga.system.booking.model_copy(update={"rebooking_allowed": False})
+    outcome = await saga.run(accepted)
+    assert outcome.state is OutcomeState.REJECTED
+    assert saga.system.sends == 0
+
+
+async def test_what_can_never_be_proven_is_for_a_person(saga: SagaUnderTest) -> None:
+    """Silent for a day after an unclear answer: manual, with the phone."""
+    saga.system.mishap = "lost"
+    accepted = await saga.accept()
+    await saga.step(accepted.row_id)
+    saga.system.silent_until = 1e9
+    outcome = await saga.run(accepted, seconds=200_000)
+    assert (outcome.state, outcome.phone) == (OutcomeState.MANUAL, "08-1")
+
+
+@pytest.mark.parametrize("mishap", ["crash_before", "crash_after"])
+async def test_a_worker_that_dies_while_sending_leaves_the_row_to_another(saga: SagaUnderTest, mishap: str) -> None:
+    """Whoever finds a row in SENDING never sends: it finds out, once the lease has ended."""
+    saga.system.mishap = mishap
+    accepted = await saga.accept()
+    await saga.step(accepted.row_id)
+    row = saga.ledger.show(accepted.row_id)
+    assert row is not None
+    assert row["state"] == "sending"
+    assert saga.ledger.due(limit=10) == []
+    saga.system.move_time(saga.schedule.lease + 1)
+    assert [row_id for row_id, _ in saga.ledger.due(limit=10)] == [accepted.row_id]
+    await saga.step(accepted.row_id, worker=1)
+    assert saga.system.sends == 1
+    outcome = await saga.run(accepted, worker=1)
+    assert (outcome.state is OutcomeState.CONFIRMED) == saga.is_at_target()
+    assert len(saga.system.journal) == 1
+
+
+async def test_a_process_that_was_paused_does_not_send(saga: SagaUnderTest) -> None:
+    """Two seconds on the clock that counts sleep between the commit and the first byte: not sent, tried again."""
+    accepted = await saga.accept()
+    original = saga.ledger.begin_attempt
+
+    def paused(*arguments: object) -> None:
+        original(*arguments)  # type: ignore[arg-type]
+        saga.boottime += 3.0
+        saga.ledger.begin_attempt = original  # type: ignore[method-assign]
+
+    saga.ledger.begin_attempt = paused  # type: ignore[method-assign]
+    await saga.step(accepted.row_id)
+    assert saga.system.sends == 0
+    assert saga.outcome(accepted).state is OutcomeState.SENDING
+    outcome = await saga.run(accepted)
+    assert outcome.state is OutcomeState.CONFIRMED
+    assert saga.system.sends == 1
+
+
+async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
+    """A repeated message, or the dispatcher beside it, finds nothing to do."""
+    accepted = await saga.accept()
+    first = saga.ledger.claim(accepted.row_id, "one", lease=10)
+    assert first is not None
+    assert saga.ledger.claim(accepted.row_id, "two", lease=10) is None
+    saga.system.move_time(11)
+    second = saga.ledger.claim(accepted.row_id, "two", lease=10)
+    assert second is not None
+    assert second.fence > first.fence
+
+
+async def test_an_event_that_was_missed_is_told_once(saga: SagaUnderTest) -> None:
+    """Its number stays its own, so that a fold that has passed it ignores it; telling it again writes nothing."""
+    saga.system.mishap = "lost"
+    accepted = await saga.accept()
+    await saga.run(accepted)
+    for event in saga.ledger.unpublished():
+        await saga.sagas[0]._deps.teller.tell(event)
+    view = await saga.log.read(accepted.event.rebooking_id)
+    assert view is not None
+    told = [json.loads(entry.public)["name"].partition(".")[2] for entry in view.entries[1:]]
+    assert told == ["sending", "unknown", "confirmed", "accepted"]
+    assert [entry.key.rpartition(":")[2] for entry in view.entries[1:]] == ["2", "3", "4", "1"]
