@@ -16,7 +16,7 @@ from shared.scheduling.failures import (
     Sent,
     Unreadable,
 )
-from tests.builders.scheduling import a_fault, an_answer, an_envelope, an_update_answer
+from tests.builders.soap import a_fault, an_answer, an_envelope, an_update_answer
 
 SECRET = "191212121212"
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>' + an_update_answer()

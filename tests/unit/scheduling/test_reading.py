@@ -17,7 +17,7 @@ from shared.scheduling.interactions import (
     get_supported_service_contracts,
     ping_for_configuration,
 )
-from tests.builders.scheduling import SUBJECT, an_answer
+from tests.builders.soap import SUBJECT, an_answer
 
 DETAIL = (
     "<r:timeslotDetail><c:startTimeInclusive>{start}</c:startTimeInclusive><c:endTimeExclusive>20260210102000"

@@ -26,7 +26,7 @@ from shared.scheduling.interactions import (
 )
 from shared.scheduling.port import UpdateRequest
 from tests.builders.booking import a_timeslot
-from tests.builders.scheduling import ACTOR, SUBJECT
+from tests.builders.soap import ACTOR, SUBJECT
 
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 SCHEMAS = Path(envelopes.__file__).parent / "wsdl" / "xsd"
