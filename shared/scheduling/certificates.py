@@ -6,6 +6,7 @@ import logging
 import ssl
 
 from shared.configuration import Producer, Tls
+from shared.scheduling.failures import NotReached
 from shared.scheduling.transport import ssl_context
 
 log = logging.getLogger(__name__)
@@ -20,16 +21,17 @@ class Certificates:
         self._kept: dict[str, tuple[Stamp, ssl.SSLContext]] = {}
 
     def context(self, name: str, producer: Producer) -> ssl.SSLContext:
-        """The context by the files as they are now; the last good one while they can't be read."""
+        """The context by the files as they are now; the last good one while they can't be read. Raises NotReached."""
         stamp = _stamp(producer.tls)
         kept = self._kept.get(name)
         if kept is not None and kept[0] == stamp:
             return kept[1]
         try:
             context = ssl_context(producer.tls)
-        except OSError:
+        except OSError as error:
             if kept is None:
-                raise
+                log.exception("the certificate files of %s can't be read", name)
+                raise NotReached("the certificate files can't be read") from error
             log.exception("the certificate files of %s can't be read; the last good ones stay in use", name)
             return kept[1]
         self._kept[name] = (stamp, context)

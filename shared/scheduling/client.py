@@ -1,18 +1,19 @@
 """The client of the booking systems: each interaction from the model to the wire and back.
 
-Addresses come from the configuration alone. LogicalAddress is always the facility addressed.
+Addresses come from the configuration alone. LogicalAddress is always the facility addressed, spelt as in the catalogue.
 Source: contract description 3.2.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 from lxml import etree
@@ -20,7 +21,6 @@ from lxml import etree
 from shared.configuration import Configuration, Producer
 from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import (
-    Actor,
     AvailableDate,
     FacilityInfo,
     Interaction,
@@ -32,7 +32,7 @@ from shared.contracts.rules import DateWindow
 from shared.scheduling import envelopes
 from shared.scheduling.answers import read_answer
 from shared.scheduling.certificates import Certificates
-from shared.scheduling.failures import SchedulingFailure
+from shared.scheduling.failures import NotReached, SchedulingFailure
 from shared.scheduling.interactions import (
     get_all_healthcare_facilities,
     get_all_performers,
@@ -45,7 +45,7 @@ from shared.scheduling.interactions import (
     update_booking,
 )
 from shared.scheduling.port import CallContext, UpdateRequest
-from shared.scheduling.transport import LOOK_UP_LIMIT, http_headers, post
+from shared.scheduling.transport import LOOK_UP_LIMIT, Answer, http_headers, post
 from shared.scheduling.update_connection import UpdateConnection, open_connection
 
 Result = TypeVar("Result")
@@ -60,14 +60,30 @@ REGISTRY_TIMEOUT = 5.0
 PING_TIMEOUT = 5.0
 
 
+log = logging.getLogger(__name__)
+
+REGISTRY = "registry"
+
+
 @dataclass(frozen=True)
 class Call:
-    """A call that has ended: for metrics. `outcome` is `ok` or the kind of failure."""
+    """A call that has ended: for metrics. `outcome` is `ok`, the kind of failure or its VP code, or `unforeseen`.
+
+    An UpdateBooking's seconds are those of the sending; one that could not connect is told too.
+    """
 
     producer: str
     interaction: Interaction
     seconds: float
     outcome: str
+
+
+class Addressee(NamedTuple):
+    """A facility by its name in the catalogue, and the one booking system that serves it."""
+
+    facility: str
+    name: str
+    producer: Producer
 
 
 class SchedulingClient:
@@ -77,7 +93,8 @@ class SchedulingClient:
         self._configuration = configuration
         self._on_call = on_call
         self._certificates = Certificates()
-        self._sessions: dict[str, tuple[ssl.SSLContext | None, aiohttp.ClientSession]] = {}
+        self._sessions: dict[str | None, tuple[ssl.SSLContext | None, aiohttp.ClientSession]] = {}
+        self._retired: dict[aiohttp.ClientSession, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> SchedulingClient:
         await asyncio.to_thread(envelopes.load)
@@ -90,59 +107,68 @@ class SchedulingClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        for _, session in self._sessions.values():
+        for closing in self._retired.values():
+            closing.cancel()
+        for session in [*self._retired, *(session for _, session in self._sessions.values())]:
             await session.close()
+        self._retired.clear()
         self._sessions.clear()
 
     async def get_subject_of_care_schedule(
         self, facility: str, subject: SubjectOfCareId, context: CallContext
     ) -> tuple[Timeslot, ...]:
         """The patient's booked times at a facility."""
-        fields = get_subject_of_care_schedule.to_wire(facility, subject)
+        addressee = self._addressee(facility)
+        fields = get_subject_of_care_schedule.to_wire(addressee.facility, subject)
         return await self._look_up(
-            Interaction.GET_SUBJECT_OF_CARE_SCHEDULE, facility, fields, get_subject_of_care_schedule.from_wire, context
+            Interaction.GET_SUBJECT_OF_CARE_SCHEDULE, addressee, fields, get_subject_of_care_schedule.from_wire, context
         )
 
     async def get_booking_details(self, facility: str, booking_id: str, context: CallContext) -> Timeslot | None:
         """One booking; None when the facility doesn't have it."""
-        fields = get_booking_details.to_wire(facility, booking_id)
+        addressee = self._addressee(facility)
+        fields = get_booking_details.to_wire(addressee.facility, booking_id)
         return await self._look_up(
-            Interaction.GET_BOOKING_DETAILS, facility, fields, get_booking_details.from_wire, context
+            Interaction.GET_BOOKING_DETAILS, addressee, fields, get_booking_details.from_wire, context
         )
 
     async def get_all_healthcare_facilities(
         self, facility: str, subject: SubjectOfCareId, booking_id: str, context: CallContext
     ) -> tuple[FacilityInfo, ...]:
         """The facilities that the booking may be moved to, asked of the one that has it."""
-        fields = get_all_healthcare_facilities.to_wire(facility, subject, booking_id)
+        addressee = self._addressee(facility)
+        fields = get_all_healthcare_facilities.to_wire(addressee.facility, subject, booking_id)
         read = get_all_healthcare_facilities.from_wire
-        return await self._look_up(Interaction.GET_ALL_HEALTHCARE_FACILITIES, facility, fields, read, context)
+        return await self._look_up(Interaction.GET_ALL_HEALTHCARE_FACILITIES, addressee, fields, read, context)
 
     async def get_all_performers(
         self, facility: str, subject: SubjectOfCareId, time_type_ids: Sequence[str], context: CallContext
     ) -> tuple[PerformerInfo, ...]:
         """The people at a facility who take the given types of time."""
-        fields = get_all_performers.to_wire(facility, subject, time_type_ids)
+        addressee = self._addressee(facility)
+        fields = get_all_performers.to_wire(addressee.facility, subject, time_type_ids)
         return await self._look_up(
-            Interaction.GET_ALL_PERFORMERS, facility, fields, get_all_performers.from_wire, context
+            Interaction.GET_ALL_PERFORMERS, addressee, fields, get_all_performers.from_wire, context
         )
 
     async def get_available_dates(
         self, facility: str, subject: SubjectOfCareId, window: DateWindow, filters: SearchFilters, context: CallContext
     ) -> tuple[AvailableDate, ...]:
         """The days within the window that have free timeslots."""
-        fields = get_available_dates.to_wire(facility, subject, window, filters)
+        addressee = self._addressee(facility)
+        fields = get_available_dates.to_wire(addressee.facility, subject, window, filters)
         return await self._look_up(
-            Interaction.GET_AVAILABLE_DATES, facility, fields, get_available_dates.from_wire, context
+            Interaction.GET_AVAILABLE_DATES, addressee, fields, get_available_dates.from_wire, context
         )
 
     async def get_available_timeslots(
         self, facility: str, subject: SubjectOfCareId, window: DateWindow, filters: SearchFilters, context: CallContext
     ) -> tuple[Timeslot, ...]:
         """The free timeslots within the window."""
-        fields = get_available_timeslots.to_wire(facility, subject, window, filters)
+        addressee = self._addressee(facility)
+        fields = get_available_timeslots.to_wire(addressee.facility, subject, window, filters)
         return await self._look_up(
-            Interaction.GET_AVAILABLE_TIMESLOTS, facility, fields, get_available_timeslots.from_wire, context
+            Interaction.GET_AVAILABLE_TIMESLOTS, addressee, fields, get_available_timeslots.from_wire, context
         )
 
     async def get_supported_service_contracts(self, facility: str) -> frozenset[Interaction]:
@@ -151,10 +177,11 @@ class SchedulingClient:
         if registry is None:
             raise LookupError("the configuration names no registry")
         interaction = Interaction.GET_SUPPORTED_SERVICE_CONTRACTS
-        fields = get_supported_service_contracts.to_wire(registry.consumer, facility)
+        known = self._configuration.facility(facility)
+        fields = get_supported_service_contracts.to_wire(registry.consumer, known.id if known else facility)
         body = envelopes.build(interaction, fields, logical_address=registry.logical_address, actor=None)
         return await self._call(
-            "registry",
+            None,
             interaction,
             registry.url,
             body,
@@ -166,7 +193,7 @@ class SchedulingClient:
 
     async def ping_for_configuration(self, facility: str) -> str:
         """Ask whether the booking system of a facility is alive; gives the version that it states."""
-        name, producer = self._producer(facility)
+        facility, name, producer = self._addressee(facility)
         interaction = Interaction.PING_FOR_CONFIGURATION
         registry = self._configuration.registry
         owner = registry.logical_address if registry else facility
@@ -185,48 +212,50 @@ class SchedulingClient:
 
     async def connect(self, request: UpdateRequest, context: CallContext) -> UpdateConnection:
         """Build the whole UpdateBooking and open a fresh connection for it. Raises NotReached when that fails."""
-        name, producer = self._producer(request.facility)
+        facility, name, producer = self._addressee(request.facility)
         interaction = Interaction.UPDATE_BOOKING
-        fields = update_booking.to_wire(request)
-        body = envelopes.build(interaction, fields, logical_address=request.facility, actor=context.actor)
-        return await open_connection(
-            producer.address(interaction),
-            body=body,
-            headers=http_headers(interaction, self._configuration.consumer, context.correlation_id),
-            context=self._certificates.context(name, producer),
-            connect=producer.timeouts.connect,
-            silence=producer.timeouts.update,
-            deadline=producer.timeouts.deadline,
-        )
+        fields = update_booking.to_wire(replace(request, facility=facility))
+        body = envelopes.build(interaction, fields, logical_address=facility, actor=context.actor)
+        started = time.monotonic()
+        try:
+            return await open_connection(
+                producer.address(interaction),
+                body=body,
+                headers=http_headers(interaction, self._configuration.consumer, context.correlation_id),
+                context=self._certificates.context(name, producer),
+                connect=producer.timeouts.connect,
+                silence=producer.timeouts.update,
+                deadline=_at_most(producer.timeouts.deadline, context.timeout),
+                told=lambda seconds, outcome: self._tell(name, interaction, seconds, outcome),
+            )
+        except NotReached as failure:
+            self._tell(name, interaction, time.monotonic() - started, failure.kind)
+            raise
 
     async def _look_up(
         self,
         interaction: Interaction,
-        facility: str,
+        addressee: Addressee,
         fields: dict[str, Any],
         read: Callable[[etree._Element], Result],
         context: CallContext,
     ) -> Result:
-        name, producer = self._producer(facility)
-        actor: Actor = context.actor
-        body = envelopes.build(interaction, fields, logical_address=facility, actor=actor)
-        deadline = producer.timeouts.read
-        if context.timeout is not None:
-            deadline = min(deadline, context.timeout)
+        producer = addressee.producer
+        body = envelopes.build(interaction, fields, logical_address=addressee.facility, actor=context.actor)
         return await self._call(
-            name,
+            addressee.name,
             interaction,
             producer.address(interaction),
             body,
             context.correlation_id,
             read,
             connect=producer.timeouts.connect,
-            deadline=deadline,
+            deadline=_at_most(producer.timeouts.read, context.timeout),
         )
 
     async def _call(
         self,
-        name: str,
+        name: str | None,
         interaction: Interaction,
         url: str,
         body: bytes,
@@ -236,38 +265,43 @@ class SchedulingClient:
         connect: float,
         deadline: float,
     ) -> Result:
-        started, outcome = time.monotonic(), "ok"
+        started, outcome = time.monotonic(), "unforeseen"
         try:
             headers = http_headers(interaction, self._configuration.consumer, correlation_id)
             answer = await post(
                 self._session(name), url, body, headers, limit=LOOK_UP_LIMIT, connect=connect, deadline=deadline
             )
-
-            def understand() -> Result:
-                return read(read_answer(interaction, answer.status, answer.body))
-
             if len(answer.body) > READ_OFF_THE_LOOP:
-                return await asyncio.to_thread(understand)
-            return understand()
+                result, left_out = await asyncio.to_thread(_understand, interaction, answer, read)
+            else:
+                result, left_out = _understand(interaction, answer, read)
+            outcome = "ok"
         except SchedulingFailure as failure:
             outcome = failure.vp_code or failure.kind
             raise
         finally:
-            if self._on_call is not None:
-                self._on_call(Call(name, interaction, time.monotonic() - started, outcome))
+            self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome)
+        if left_out > 0:
+            log.warning("%s: %d entries of %s could not be read and are left out", name, left_out, interaction.value)
+        return result
 
-    def _producer(self, facility: str) -> tuple[str, Producer]:
+    def _tell(self, name: str, interaction: Interaction, seconds: float, outcome: str) -> None:
+        if self._on_call is not None:
+            self._on_call(Call(name, interaction, seconds, outcome))
+
+    def _addressee(self, facility: str) -> Addressee:
         found = self._configuration.facility(facility)
         if found is None or len(found.producers) != 1:
             raise LookupError("a facility without exactly one booking system is never called")
-        return found.producers[0], self._configuration.producers[found.producers[0]]
+        return Addressee(found.id, found.producers[0], self._configuration.producers[found.producers[0]])
 
-    def _session(self, name: str) -> aiohttp.ClientSession:
-        producer = self._configuration.producers.get(name)
-        context = self._certificates.context(name, producer) if producer else None
+    def _session(self, name: str | None) -> aiohttp.ClientSession:
+        """The pool of a booking system; None is the registry's."""
+        context = self._certificates.context(name, self._configuration.producers[name]) if name is not None else None
         kept = self._sessions.get(name)
         if kept is not None and kept[0] is context:
             return kept[1]
+        # No limits here: how many calls there may be at once is for those who call to say.
         connector = aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=60, keepalive_timeout=30)
         session = aiohttp.ClientSession(
             connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -275,10 +309,23 @@ class SchedulingClient:
         self._sessions[name] = (context, session)
         if kept is not None:
             # The certificate files have changed: calls in flight end on the old connections, new ones use these.
-            self._closing = asyncio.create_task(_close_later(kept[1]))
+            self._retired[kept[1]] = asyncio.create_task(self._close_later(kept[1]))
         return session
 
+    async def _close_later(self, session: aiohttp.ClientSession) -> None:
+        await asyncio.sleep(OLD_CONNECTIONS_KEPT)
+        await session.close()
+        del self._retired[session]
 
-async def _close_later(session: aiohttp.ClientSession) -> None:
-    await asyncio.sleep(OLD_CONNECTIONS_KEPT)
-    await session.close()
+
+def _understand(
+    interaction: Interaction, answer: Answer, read: Callable[[etree._Element], Result]
+) -> tuple[Result, int]:
+    """The model of an answer, and how many of its entries could not be read. Raises SchedulingFailure."""
+    content = read_answer(interaction, answer.status, answer.body, retry_after=answer.retry_after)
+    result = read(content)
+    return result, len(content) - len(result) if isinstance(result, tuple) else 0
+
+
+def _at_most(seconds: float, bound: float | None) -> float:
+    return seconds if bound is None else min(seconds, bound)

@@ -53,6 +53,8 @@ def build(interaction: Interaction, fields: dict[str, Any], *, logical_address: 
     client, service = _service(interaction)
     try:
         envelope = client.create_message(service, interaction.value, **fields, _soapheaders=headers)
-    except zeep.exceptions.Error as error:
-        raise ValueError(f"{interaction.value} can't be built: {type(error).__name__}") from None
-    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+        return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+    except (zeep.exceptions.Error, ValueError) as error:
+        reason = type(error).__name__
+    # Outside the handler: the foreign exception may quote a field, and fields are personal.
+    raise ValueError(f"{interaction.value} can't be built: {reason}")

@@ -8,6 +8,7 @@ Source: contract description 0.8, 2.1 and 5.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -17,7 +18,26 @@ from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import Timeslot
 
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
+_DAY = re.compile(r"[0-9]{8}")
 LONGEST_TEXT = 100_000
+
+ECHOED = frozenset(
+    {
+        "performer",
+        "purpose",
+        "reason",
+        "resourceName",
+        "healthcare_facility_name",
+        "performerName",
+        "resourceID",
+        "timeTypeName",
+        "timeTypeID",
+        "careTypeName",
+        "careTypeID",
+        "resultText",
+    }
+)
+"""Texts kept with the blanks around them, because a chosen timeslot is echoed letter by letter."""
 
 
 def local_name(element: etree._Element) -> str:
@@ -39,7 +59,7 @@ def texts(element: etree._Element) -> dict[str, str]:
         if name and text is not None and name not in found and len(text) <= LONGEST_TEXT:
             stripped = text.strip()
             if stripped and stripped != "null":
-                found[name] = text if name in ("purpose", "reason", "resultText") else stripped
+                found[name] = text if name in ECHOED else stripped
     return found
 
 
@@ -54,15 +74,15 @@ def read_boolean(text: str | None) -> bool | None:
 def read_time(text: str | None) -> CivilTime | None:
     """Fourteen or twelve digits; None for anything else."""
     try:
-        return CivilTime(text) if text else None
+        return CivilTime(text) if text and text.isascii() else None
     except ValueError:
         return None
 
 
 def read_date(text: str | None) -> dt.date | None:
-    """Eight digits; None for anything else."""
+    """The day that eight digits begin with; None for anything else."""
     try:
-        return dt.datetime.strptime(text[:8], "%Y%m%d").date() if text else None
+        return dt.datetime.strptime(text[:8], "%Y%m%d").date() if text and _DAY.match(text) else None
     except ValueError:
         return None
 

@@ -1,7 +1,8 @@
 """The transport: one POST over aiohttp, bounded in time and size, every foreign exception turned into a failure.
 
 No redirect is followed, no proxy of the environment is used, nothing is decompressed. The deadline is the wall clock's
-over the whole call, so an answer that drips is cut off as well. Source: the reliability rules 0.8 and 4.2.
+over the whole call, so an answer that drips is cut off as well. The Content-Type isn't judged: booking systems state
+many, and only whether the body is the envelope asked for counts. Source: the reliability rules 0.8 and 4.2.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from shared.scheduling.names import soap_action
 LOOK_UP_LIMIT = 5 * 1024 * 1024
 UPDATE_LIMIT = 1024 * 1024
 
-_NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ClientConnectionResetError, aiohttp.InvalidURL)
+_FAILURES: tuple[tuple[type[BaseException], type[SchedulingFailure], str], ...] = (
+    (aiohttp.ClientConnectorError, NotReached, "could not connect"),
+    (aiohttp.ConnectionTimeoutError, NotReached, "could not connect"),
+    (aiohttp.InvalidURL, NotReached, "could not connect"),
+    (TimeoutError, TimedOut, "no whole answer in time"),
+    (aiohttp.ClientPayloadError, Unreadable, "the HTTP answer was cut off or can't be read"),
+    (aiohttp.ClientResponseError, Unreadable, "the HTTP answer can't be read"),
+)
+"""The first row that fits decides; whatever fits none is a broken connection, which proves nothing."""
 
 
 class Answer(NamedTuple):
@@ -73,19 +82,16 @@ async def post(
     except SchedulingFailure:
         raise
     except Exception as error:
-        raise failure_of(error) from None
+        failure = failure_of(error)
+    # Outside the handler, so that the foreign exception, which may quote the answer, isn't carried along.
+    raise failure
 
 
 def failure_of(error: BaseException) -> SchedulingFailure:
     """Turn an exception of asyncio, ssl or aiohttp into ours; whatever isn't known is a broken connection."""
-    if isinstance(error, (aiohttp.ConnectionTimeoutError, *_NOT_REACHED)) and not isinstance(
-        error, aiohttp.ClientConnectionResetError
-    ):
-        return NotReached(f"could not connect: {type(error).__name__}")
-    if isinstance(error, TimeoutError):
-        return TimedOut("no whole answer in time")
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
-        return Unreadable(f"the HTTP answer can't be read: {type(error).__name__}")
+    for foreign, ours, text in _FAILURES:
+        if isinstance(error, foreign):
+            return ours(f"{text}: {type(error).__name__}")
     return ConnectionBroken(f"the connection broke: {type(error).__name__}")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from aiohttp.client_proto import ResponseHandler
 
 from shared.contracts.model import UpdateResult
 from shared.scheduling.answers import read_update_result
-from shared.scheduling.failures import ConnectionBroken, NotReached, TimedOut
+from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure
 from shared.scheduling.transport import UPDATE_LIMIT, post
 
 
@@ -48,6 +49,7 @@ class UpdateConnection:
         headers: Mapping[str, str],
         silence: float,
         deadline: float,
+        told: Callable[[float, str], None],
     ) -> None:
         self._protocol = protocol
         self._transport = transport
@@ -56,6 +58,7 @@ class UpdateConnection:
         self._headers = headers
         self._silence = silence
         self._deadline = deadline
+        self._told = told
         self._used = False
 
     async def send(self) -> UpdateResult:
@@ -66,7 +69,20 @@ class UpdateConnection:
         if self._used:
             raise RuntimeError("an UpdateBooking is written once")
         self._used = True
-        if self._transport.is_closing() or not self._protocol.is_connected():
+        started, outcome = time.monotonic(), "unforeseen"
+        try:
+            result = await self._send()
+            outcome = "ok"
+        except SchedulingFailure as failure:
+            outcome = failure.vp_code or failure.kind
+            raise
+        finally:
+            self._told(time.monotonic() - started, outcome)
+        return result
+
+    async def _send(self) -> UpdateResult:
+        if self._transport.is_closing() or not self._protocol.is_connected() or self._protocol.should_close:
+            # `should_close` also tells of bytes that came before anything was asked: no answer to us.
             raise NotReached("the connection was gone before anything was written")
         session = aiohttp.ClientSession(
             connector=_OneConnection(self._protocol), trust_env=False, auto_decompress=False
@@ -86,7 +102,7 @@ class UpdateConnection:
             except NotReached as failure:
                 # From here on bytes may have been written, whatever the client library calls it.
                 raise ConnectionBroken(str(failure)) from None
-        return read_update_result(answer.status, answer.body)
+        return read_update_result(answer.status, answer.body, retry_after=answer.retry_after)
 
     async def close(self) -> None:
         """Give the connection up; safe to call again."""
@@ -102,8 +118,12 @@ async def open_connection(
     connect: float,
     silence: float,
     deadline: float,
+    told: Callable[[float, str], None],
 ) -> UpdateConnection:
-    """Open TCP and TLS to an address within `connect` seconds and write nothing. Raises NotReached."""
+    """Open TCP and TLS to an address within `connect` seconds and write nothing. Raises NotReached.
+
+    `told` hears once, when the sending ends, how many seconds it took and its outcome: `ok` or the kind of failure.
+    """
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     loop = asyncio.get_running_loop()
@@ -116,8 +136,8 @@ async def open_connection(
                 ssl=context if secure else None,
                 server_hostname=parts.hostname if secure else None,
             )
-    except (OSError, TimeoutError, TimedOut) as error:
+    except (OSError, TimeoutError, UnicodeError) as error:
         raise NotReached(f"could not connect: {type(error).__name__}") from None
     return UpdateConnection(
-        protocol, transport, url=url, body=body, headers=headers, silence=silence, deadline=deadline
+        protocol, transport, url=url, body=body, headers=headers, silence=silence, deadline=deadline, told=told
     )

@@ -7,7 +7,7 @@ from typing import Any
 from lxml import etree
 
 from shared.contracts.model import Timeslot
-from shared.scheduling.reading import children, read_timeslot
+from shared.scheduling.reading import children, read_timeslot, texts
 
 
 def to_wire(facility: str, booking_id: str) -> dict[str, Any]:
@@ -18,4 +18,4 @@ def to_wire(facility: str, booking_id: str) -> dict[str, Any]:
 def from_wire(answer: etree._Element) -> Timeslot | None:
     """The booking; an answer without timeslotDetail, or with an empty one, means that there is none."""
     detail = next(children(answer, "timeslotDetail"), None)
-    return read_timeslot(detail) if detail is not None and len(detail) else None
+    return read_timeslot(detail) if detail is not None and texts(detail) else None

@@ -27,7 +27,7 @@ def from_wire(answer: etree._Element) -> frozenset[Interaction]:
     """The interactions of crm:scheduling that we know, whatever else is listed."""
     found = set()
     for element in answer.iter():
-        if local_name(element) == "ServiceContractNamespace" and element.text:
+        if local_name(element).lower() == "servicecontractnamespace" and element.text:
             match = _NAME.fullmatch(element.text.strip())
             if match and (interaction := _KNOWN.get(match.group(1).lower())):
                 found.add(interaction)

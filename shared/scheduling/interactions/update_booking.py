@@ -23,7 +23,7 @@ def to_wire(request: UpdateRequest) -> dict[str, Any]:
             "bookingId": request.booking_id,
             "subject_of_care": request.subject.reveal(),
             "purpose": chosen.purpose,
-            "reason": request.reason,
+            "reason": request.reason or None,
             "resourceName": chosen.resource_name,
             "healthcare_facility_name": chosen.healthcare_facility_name,
             "performerName": chosen.performer_name,
@@ -34,9 +34,9 @@ def to_wire(request: UpdateRequest) -> dict[str, Any]:
             "careTypeID": chosen.care_type_id,
         },
         "subject_of_care_info": {
-            "phone": request.phone,
+            "phone": request.phone or None,
             "firstName": request.first_name,
             "lastName": request.last_name,
         },
-        "notification": request.notification,
+        "notification": request.notification or None,
     }
