@@ -15,8 +15,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from aiohttp import web
-
 from services.availability import tasks as availability_tasks
 from services.availability.bulkhead import in_flight_bound
 from services.availability.cache import MemoryCache
@@ -29,6 +27,7 @@ from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from services.gateway.app import make_app
 from services.gateway.deps import Deps as GatewayDeps
+from services.gateway.serving import serving
 from shared.clock import Clock, SystemClock
 from shared.configuration import Configuration
 from shared.contracts.identifiers import hsa_key
@@ -129,15 +128,10 @@ async def running(
             demo_patients=demo_patients,
         )
     )
-    runner = web.AppRunner(gateway, access_log=None, handle_signals=False)
-    await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        address = runner.addresses[0]
-        yield Running(f"http://{address[0]}:{address[1]}", ledger, events, loop)
+        async with serving(gateway, host=host, port=port) as served:
+            yield Running(served.base_url, ledger, events, loop)
     finally:
-        await runner.cleanup()
         await publisher.close()
         await asyncio.to_thread(worker.stop)
         for task in background:

@@ -83,12 +83,11 @@ class DaySearch:
         """Search, by the rules of windows and of the first day, and tell the days and the timeslots."""
         async with asyncio.TaskGroup() as timeslots:
             window, found = await self._search_windows(timeslots)
-            await self._tell_end(window, found)
-        if SectionName.TIMESLOTS in self._telling.open:
             if self._day is not None:
-                await self._day.end()
-            else:
-                await self._telling.tell(SectionName.TIMESLOTS, Section(state=State.IDLE), last=True)
+                self._day.more_may_come = False
+            await self._tell_end(window, found)
+        if self._day is not None:
+            await self._day.end()
 
     async def _search_windows(self, timeslots: asyncio.TaskGroup) -> tuple[DateWindow, _Found]:
         if isinstance(self._command, SearchFurtherDays):
@@ -174,6 +173,7 @@ class DaySearch:
                 sealer=self._tools.sealer,
                 clock=self._tools.clock,
             )
+            self._day.more_may_come = True
         chosen = next((day for day in self._days(window, found) if day.date == self._chosen), None)
         for facility in self._facilities:
             if chosen and facility.id in chosen.facilities and facility.id in self._filters:
@@ -192,6 +192,9 @@ class DaySearch:
         if self._further and found.problems and not found.answers:
             # Nobody answered: what was shown stays, the search can be tried again from where it was.
             state = State.FAILED
+        if self._day is None:
+            # No day, so no timeslots to look up: that section stays as the choice left it.
+            self._telling.open.discard(SectionName.TIMESLOTS)
         name = EventName.DAYS_EXTENDED if self._further and state is not State.FAILED else None
         await self._telling.tell(SectionName.DAYS, self._section(state, window, found), name=name, last=True)
 

@@ -64,6 +64,8 @@ class DayOfTimeslots:
         self._answers: list[Answer[tuple[Timeslot, ...]]] = []
         self._asked: set[str] = set()
         self._waiting = 0
+        self.more_may_come = False
+        """Whether facilities may still turn out to have the day: what is there is told without waiting for them."""
 
     async def ask(self, facility: Facility, filters: SearchFilters) -> None:
         """Ask a facility, once, and tell what it had as part of the day."""
@@ -80,11 +82,13 @@ class DayOfTimeslots:
             self._add(facility, answer.value)
         finally:
             self._waiting -= 1
-        if self._waiting and self._options:
+        if (self._waiting or self.more_may_come) and self._options:
             await self._tell(State.PARTIAL)
 
     async def end(self) -> None:
-        """Tell the day as it is now that everybody asked has answered."""
+        """Tell the day as it is now that everybody asked has answered, unless another day has been chosen meanwhile."""
+        if SectionName.TIMESLOTS not in self._telling.open:
+            return
         if self._options:
             state = State.READY
         else:

@@ -64,3 +64,58 @@ async def test_a_booking_is_moved_to_another_facility(stack: Stack) -> None:
 
 def _without(sections: dict[str, object], name: str) -> dict[str, object]:
     return {key: value for key, value in sections.items() if key != name}
+
+
+@pytest.mark.servers
+async def test_a_killed_availability_worker_is_told_as_failed(
+    tmp_path: Path, fresh_broker_url: str, fresh_events_url: str, fresh_cache_url: str, fresh_database_url: str
+) -> None:
+    """kill -9 in the middle of a look-up: `section.failed` soon after its deadline; a new worker serves the retry."""
+    async with servers(
+        tmp_path,
+        broker_url=fresh_broker_url,
+        events_url=fresh_events_url,
+        cache_url=fresh_cache_url,
+        database_url=fresh_database_url,
+    ) as stack:
+        await stack.mishap("GetAvailableDates", kind="hang")
+        async with stack.portal("saga") as portal, await portal.rebook(LINDANGEN, BOOKING) as rebooking:
+            await rebooking.expect_all("booking.ready", "terms.ready")
+            await rebooking.send("choose_facilities", facilities=[LINDANGEN])
+            while not await stack.calls("GetAvailableDates"):
+                await rebooking.portal.get("/v1/me")
+            stack.inside["availability"].kill()
+            failed = await rebooking.expect("section.failed")
+            assert failed["data"]["section"] in ("days", "performers", "timeslots")
+            await stack.simulator("DELETE", "/mishaps/*/*")
+            stack.inside["availability"].restart()
+            await stack.inside["availability"].ready()
+            while rebooking.sections["days"]["state"] != "failed":
+                await rebooking.frame()
+            await rebooking.send("retry", section="days")
+            await rebooking.expect("timeslots.ready")
+
+
+@pytest.mark.servers
+async def test_a_killed_booking_worker_leaves_its_rebooking_to_the_next(
+    tmp_path: Path, fresh_broker_url: str, fresh_events_url: str, fresh_cache_url: str, fresh_database_url: str
+) -> None:
+    """kill -9 in the middle of UpdateBooking: the next worker sends nothing, finds out, and tells the truth."""
+    async with servers(
+        tmp_path,
+        broker_url=fresh_broker_url,
+        events_url=fresh_events_url,
+        cache_url=fresh_cache_url,
+        database_url=fresh_database_url,
+    ) as stack:
+        async with stack.portal("saga") as portal, await portal.rebook(LINDANGEN, BOOKING) as rebooking:
+            await rebooking.go_to_days()
+            await rebooking.go_to_summary()
+            await stack.mishap("UpdateBooking", kind="hang", applied=True)
+            await rebooking.send("confirm")
+            while not await stack.calls("UpdateBooking"):
+                await rebooking.portal.get("/v1/me")
+            stack.inside["booking"].kill()
+            stack.inside["booking"].restart()
+            await rebooking.expect("rebooking.confirmed")
+        assert len(await stack.calls("UpdateBooking")) == 1
