@@ -5,14 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from lxml import etree
-
 from shared.configuration import Configuration, parse_configuration
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Interaction, SearchFilters, Timeslot
+from shared.contracts.model import Actor, ActorType, SearchFilters, Timeslot
 from shared.contracts.rules import DateWindow
-from shared.scheduling.names import namespace
 from shared.scheduling.port import CallContext, UpdateRequest
 
 FACILITY = "SE2321000016-1HZ5"
@@ -20,8 +17,6 @@ OTHER_FACILITY = "SE2321000016-2AB7"
 PERFORMER = "SE2321000016-P001"
 SUBJECT = "191212121212"
 CONSUMER = "SE5565594230-REBOOK"
-CORE = "urn:riv:crm:scheduling:1"
-EXTENSION = "urn:riv:crm:scheduling:1.1"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 
 
@@ -116,36 +111,4 @@ facilities:
   {OTHER_FACILITY}: {{name: Linden, phone: 08-2, producers: [south]}}
   SE2321000016-TWO: {{name: Almen, phone: 08-3, producers: [north, south]}}
 """
-    )
-
-
-def an_answer(interaction: Interaction, content: str = "") -> etree._Element:
-    """A response element with the given XML in it; the prefixes r, c and x stand for its three namespaces."""
-    name = f"{interaction.value}Response"
-    responder = namespace(interaction)
-    return etree.fromstring(
-        f'<r:{name} xmlns:r="{responder}" xmlns:c="{CORE}" xmlns:x="{EXTENSION}">{content}</r:{name}>'
-    )
-
-
-def an_envelope(content: str | etree._Element) -> bytes:
-    """A SOAP envelope with the given Body, as a booking system sends it."""
-    inner = content if isinstance(content, str) else etree.tostring(content, encoding="unicode")
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{SOAP}"><s:Header/>'
-        f"<s:Body>{inner}</s:Body></s:Envelope>"
-    ).encode()
-
-
-def an_update_answer(code: str = "OK", text: str | None = None) -> bytes:
-    """UpdateBooking's whole answer."""
-    detail = f"<r:resultText>{text}</r:resultText>" if text is not None else ""
-    return an_envelope(an_answer(Interaction.UPDATE_BOOKING, f"<r:resultCode>{code}</r:resultCode>{detail}"))
-
-
-def a_fault(text: str, *, detail: str = "") -> bytes:
-    """A SOAP fault's whole answer."""
-    return an_envelope(
-        f'<s:Fault xmlns:s="{SOAP}"><faultcode>s:Server</faultcode><faultstring>{text}</faultstring>'
-        f"<detail>{detail}</detail></s:Fault>"
     )
