@@ -70,7 +70,7 @@ def _without(sections: dict[str, object], name: str) -> dict[str, object]:
 async def test_a_killed_availability_worker_is_told_as_failed(
     tmp_path: Path, fresh_broker_url: str, fresh_events_url: str, fresh_cache_url: str, fresh_database_url: str
 ) -> None:
-    """Killed with -9 in the middle of a look-up: `section.failed` soon after its deadline; a new worker serves the retry."""
+    """Killed with -9 in a look-up: `section.failed` soon after its deadline; a new worker serves the retry."""
     async with servers(
         tmp_path,
         broker_url=fresh_broker_url,
