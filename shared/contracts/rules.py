@@ -59,11 +59,11 @@ def clean_comment(
         if required:
             raise Refused("required")
         return None
+    if len(comment) > max_length:
+        raise Refused("too_long", max_length=max_length)
     refused = _refused(comment, COMMENT_CHARACTERS | frozenset(extra_letters))
     if refused:
         raise Refused("characters", characters=refused)
-    if len(comment) > max_length:
-        raise Refused("too_long", max_length=max_length)
     return comment
 
 

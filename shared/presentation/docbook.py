@@ -31,8 +31,9 @@ _NOT_SHOWN = frozenset({"script", "style"})
 
 
 def docbook_to_html(text: str) -> str | None:
-    """Make safe HTML of a text whose root element is `article`; None when it isn't DocBook."""
-    return _mapped(text) or (_mapped(html.unescape(text)) if "&lt;" in text else None)
+    """Make safe HTML of a text whose root element is `article`; None when it isn't DocBook, "" when it is empty."""
+    mapped = _mapped(text)
+    return _mapped(html.unescape(text)) if mapped is None and "&lt;" in text else mapped
 
 
 def without_tags(text: str) -> str:

@@ -47,7 +47,8 @@ class Terms(NamedTuple):
 def render_terms(markdown: str) -> Terms:
     """Make safe HTML and plain text of a facility's terms."""
     rendered = "".join(_render(_MARKDOWN.parse(markdown))).strip()
-    with_breaks = re.sub(r"<br>\n?|</li>\n|</p>\n?", "\n", rendered).replace("<li>", "• ")
+    paragraphs = re.sub(r"</(?:p|ul|ol)>\n?", "\n\n", rendered)
+    with_breaks = re.sub(r"<br>\n?|</li>\n", "\n", paragraphs).replace("<li>", "• ")
     text = html.unescape(re.sub(r"<[^>]*>", "", with_breaks))
     return Terms(rendered, re.sub(r"\n{3,}", "\n\n", text).strip())
 

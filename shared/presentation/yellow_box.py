@@ -82,7 +82,7 @@ def _purpose(purpose: str | None) -> SummaryPurpose | None:
         return None
     html = docbook_to_html(purpose)
     if html is not None:
-        return SummaryPurpose(html=html)
+        return SummaryPurpose(html=html) if html else None
     text = tidy(without_tags(purpose)).strip()
     if not text:
         return None
