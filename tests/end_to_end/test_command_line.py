@@ -1,0 +1,148 @@
+"""The `omboka` command, run as an operator runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+from aiohttp.test_utils import TestServer, unused_port
+
+from services.operations.keys import new_keys
+from services.simulator.app import make_app
+from shared.clock import SystemClock
+from tests.end_to_end.stacks import LINDANGEN, Stack, a_configuration
+
+ROOT = Path(__file__).parents[2]
+
+
+async def omboka(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run a command to its end; gives its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.cli",
+        *arguments,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def a_file(folder: Path) -> AsyncIterator[tuple[Path, str]]:
+    """A configuration file that names running booking systems, and their address."""
+    simulator = TestServer(make_app(a_configuration("http://127.0.0.1:1")))
+    await simulator.start_server()
+    url = str(simulator.make_url("")).rstrip("/")
+    file = folder / "omboka.yaml"
+    content: dict[str, Any] = a_configuration(url).model_dump(mode="json", exclude_none=True)
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    yield file, url
+    await simulator.close()
+
+
+async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Path) -> None:
+    """One process against any booking systems that follow the contracts, named in FILE; SIGTERM ends it well."""
+    keys = {f"OMBOKA_{name.upper()}": value for name, value in new_keys().items()}
+    port = unused_port()
+    async with a_file(tmp_path) as (file, url):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "services.cli", "all-in-one", "--config", str(file), "--port", str(port)),
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **keys},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        said = await asyncio.wait_for(process.stdout.readline(), 30)
+        assert str(port).encode() in said
+        stack = Stack(f"http://127.0.0.1:{port}", url, keys["OMBOKA_AUTH_KEY"], a_configuration(url), SystemClock())
+        async with stack.portal("saga") as portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
+            await rebooking.go_to_days()
+            await rebooking.go_to_summary()
+            assert (await rebooking.confirm())["state"] == "confirmed"
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert (tmp_path / "omboka.db").is_file()
+
+
+async def test_a_token_that_the_command_signs_is_taken(tmp_path: Path) -> None:
+    """`omboka token` prints one token; its personal number is nowhere else."""
+    code, out, err = await omboka(
+        "token", "--subject", "191212121212", "--given-name", "Tolvan", OMBOKA_AUTH_KEY="k" * 32
+    )
+    assert (code, err) == (0, "")
+    assert out.count(".") == 2
+
+
+async def test_a_live_check_says_what_each_facility_supports(tmp_path: Path) -> None:
+    """Every system is pinged and the registry asked; one that doesn't answer makes the exit code 1."""
+    async with a_file(tmp_path) as (file, url):
+        code, out, _ = await omboka("check", str(file), "--live")
+        assert code == 0
+        assert (
+            f"{LINDANGEN} Vårdcentralen Lindängen: answers (1.0); rebooking, other facilities, choice of person" in out
+        )
+        async with (
+            aiohttp.ClientSession() as session,
+            session.put(f"{url}/_sim/mishaps/*/PingForConfiguration", json={"kind": "fault"}) as answer,
+        ):
+            assert answer.status == 200
+        code, out, _ = await omboka("check", str(file), "--live")
+        assert code == 1
+        assert "DOES NOT ANSWER" in out
+
+
+async def test_a_faulty_file_is_told_by_file_line_and_field(tmp_path: Path) -> None:
+    """Exit code 1, and no traceback."""
+    file = tmp_path / "bad.yaml"
+    file.write_text("producers: {}\nfacilities:\n  SE1-A: {name: X}\n", encoding="utf-8")
+    code, _, err = await omboka("check", str(file))
+    assert code == 1
+    assert err.startswith(f"{file}:3: facilities.SE1-A.phone: Field required")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("role", ["gateway", "availability", "booking"])
+async def test_a_role_refuses_to_start_without_its_keys(role: str, tmp_path: Path) -> None:
+    """It says which settings are missing and how to make them."""
+    async with a_file(tmp_path) as (file, _):
+        code, _, err = await omboka(role, OMBOKA_CONFIG=str(file))
+    assert code == 1
+    assert "OMBOKA_DATA_KEYS is not set" in err
+    assert "omboka keys" in err
+    assert "Traceback" not in err
+
+
+async def test_the_keys_that_the_command_makes_are_good(tmp_path: Path) -> None:
+    """What `omboka keys` prints is an environment in which all-in-one's settings are complete."""
+    code, out, _ = await omboka("keys")
+    assert code == 0
+    names = [line.partition("=")[0] for line in out.splitlines()]
+    assert names == ["OMBOKA_DATA_KEYS", "OMBOKA_HMAC_KEY", "OMBOKA_SESSION_KEY", "OMBOKA_AUTH_KEY"]
+
+
+async def test_an_empty_ledger_is_listed(tmp_path: Path) -> None:
+    """`omboka ledger` speaks of rows alone; an id that isn't there is told with exit code 1."""
+    keys = {f"OMBOKA_{name.upper()}": value for name, value in new_keys().items()}
+    url = f"sqlite:///{tmp_path}/omboka.db"
+    from shared.ledger.migrate import migrate
+
+    migrate(url)
+    code, out, _ = await omboka("ledger", "unresolved", OMBOKA_DATABASE_URL=url, **keys)
+    assert code == 0
+    assert "(none)" in out
+    code, _, err = await omboka("ledger", "show", "nobody", OMBOKA_DATABASE_URL=url, **keys)
+    assert code == 1
+    assert "there is no rebooking nobody" in err
