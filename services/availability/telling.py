@@ -68,11 +68,12 @@ class Telling:
         """Run a part of a command that answers these sections; what befalls it befalls no other part."""
         try:
             await story
-        except Superseded:
-            self.open.difference_update(sections)
-        except (LogUnavailable, TimeoutError):
-            raise
-        except Exception:
+        except Exception as error:
+            if is_only(error, Superseded):
+                self.open.difference_update(sections)
+                return
+            if is_only(error, Superseded, LogUnavailable, TimeoutError):
+                raise
             log.exception("a part of a look-up ended in an unforeseen error")
             for section in sections:
                 if section in self.open:
@@ -113,3 +114,10 @@ class Telling:
                 raise Superseded
             case _:
                 raise AssertionError(f"a result met {outcome}")
+
+
+def is_only(error: BaseException, *kinds: type[BaseException]) -> bool:
+    """Whether an error is of these kinds alone, however many of them side by side."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_only(one, *kinds) for one in error.exceptions)
+    return isinstance(error, kinds)

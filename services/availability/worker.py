@@ -18,7 +18,7 @@ from services.availability.guard import Guards
 from services.availability.look_up_booking import look_up_booking, tell_booking
 from services.availability.search import DaySearch, Tools, narrowed, tell_performers
 from services.availability.sources import Asking, Sources
-from services.availability.telling import Superseded, Telling
+from services.availability.telling import Superseded, Telling, is_only
 from services.availability.timeslots import DayOfTimeslots, ask_all
 from shared.clock import Clock
 from shared.configuration import Configuration
@@ -81,7 +81,7 @@ class Availability:
                 await asyncio.shield(telling.fail_open(_UNAVAILABLE))
                 raise
             except Exception as error:
-                if not _is_only(error, TimeoutError, LogUnavailable, Superseded):
+                if not is_only(error, TimeoutError, LogUnavailable, Superseded):
                     log.error("a look-up ended in an unforeseen error", exc_info=error)
                 await telling.fail_open(_UNAVAILABLE)
 
@@ -220,12 +220,6 @@ class _Running:
             if run.basis < seq and set(run.sections) <= set(rebase):
                 run.superseded = True
                 run.task.cancel()
-
-
-def _is_only(error: BaseException, *kinds: type[BaseException]) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_only(one, *kinds) for one in error.exceptions)
-    return isinstance(error, kinds)
 
 
 def _correlation_id(command: LookUp) -> str:

@@ -169,3 +169,20 @@ async def test_a_silent_registry_hides_the_optional_and_tries_the_mandatory(tmp_
             await rebooking.send("choose_facilities", facilities=[LINDANGEN])
             await rebooking.expect_all("performers.hidden", "days.ready", "timeslots.ready")
             assert rebooking.sections["performers"]["reason"] == "registry_unavailable"
+
+
+async def test_a_superseded_search_leaves_no_trace(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
+    """A patient who changes their mind while facilities still answer: no error is logged, and the last choice stands."""
+    await stack.mishap("GetAvailableDates", HAMNEN, kind="slow", median=0.6, p99=0.7)
+    await stack.mishap("GetAvailableTimeslots", LINDANGEN, kind="slow", median=0.3, p99=0.4)
+    async with stack.portal("saga") as portal:
+        rebooking = await begun(portal, LINDANGEN, HAMNEN)
+        await rebooking.expect("days.partial")
+        await rebooking.send("choose_facilities", facilities=[LINDANGEN, ALMBY, HAMNEN])
+        await rebooking.expect("days.partial")
+        await rebooking.send("choose_facilities", facilities=[ALMBY])
+        await rebooking.expect("timeslots.ready")
+        assert {one["facility"] for one in rebooking.data("timeslots")["timeslots"]} == {ALMBY}
+        assert [one["facility"] for one in rebooking.data("days")["searched"]] == [ALMBY]
+        await rebooking.disconnect()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
