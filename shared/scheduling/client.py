@@ -67,7 +67,7 @@ REGISTRY = "registry"
 
 @dataclass(frozen=True)
 class Call:
-    """A call that has ended: for metrics. `outcome` is `ok`, the kind of failure or its VP code, or `unforeseen`.
+    """A call that has ended: for metrics. `outcome` is `ok`, the kind of failure or its VP code, or `cancelled`.
 
     An UpdateBooking's seconds are those of the sending; one that could not connect is told too.
     """
@@ -276,6 +276,9 @@ class SchedulingClient:
             else:
                 result, left_out = _understand(interaction, answer, read)
             outcome = "ok"
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
         except SchedulingFailure as failure:
             outcome = failure.vp_code or failure.kind
             raise

@@ -73,6 +73,9 @@ class UpdateConnection:
         try:
             result = await self._send()
             outcome = "ok"
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
         except SchedulingFailure as failure:
             outcome = failure.vp_code or failure.kind
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 
@@ -253,6 +254,21 @@ async def test_each_call_is_told_with_its_outcome() -> None:
         ("north", Interaction.GET_BOOKING_DETAILS, "VP009"),
         ("registry", Interaction.GET_SUPPORTED_SERVICE_CONTRACTS, "VP009"),
     ]
+
+
+async def test_a_call_given_up_is_told_as_such() -> None:
+    """It is nobody's failure, and its connection isn't used again."""
+    calls: list[Call] = []
+    async with a_raw_booking_system(hangs) as system:
+        async with SchedulingClient(a_configuration(system.url), on_call=calls.append) as client:
+            asking = asyncio.create_task(client.get_booking_details(FACILITY, "B-1", a_context()))
+            connection = await system.connected()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            await asyncio.wait_for(connection.ended.wait(), 5)
+
+    assert [call.outcome for call in calls] == ["cancelled"]
 
 
 @pytest.mark.parametrize("facility", ["SE-UNKNOWN", "SE2321000016-TWO"], ids=["unknown", "two systems"])
