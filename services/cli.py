@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from shared.configuration import Configuration, ConfigurationError, load_configuration
 from shared.settings import Settings, SettingsError, read_settings
@@ -126,6 +127,12 @@ def _keys(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _prepare(arguments: argparse.Namespace) -> int:
+    from services.operations.prepare import run
+
+    return run(Path(arguments.folder), simulator_url=arguments.simulator_url)
+
+
 def _health(arguments: argparse.Namespace) -> int:
     from services.operations.health import look
 
@@ -183,6 +190,10 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--expires", type=int, default=300, metavar="S", help="seconds until it expires (default 300)")
 
     add("keys", _keys, "Make the keys that the settings need.")
+
+    prepare = add("prepare", _prepare, "Write keys, and for a demo a configuration, into a folder that roles share.")
+    prepare.add_argument("--folder", required=True, metavar="FOLDER")
+    prepare.add_argument("--simulator-url", metavar="URL", help="write the demo's configuration for this simulator")
 
     health = add("health", _health, "Ask a role whether it is ready: for a container's health check.")
     health.add_argument("role", choices=["gateway", "availability", "booking", "simulator"])

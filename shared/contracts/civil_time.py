@@ -17,7 +17,7 @@ from pydantic_core import core_schema
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 """The zone of Swedish civil time: for display and comparison with now, never for what goes on the wire."""
 
-_DIGITS = re.compile(r"\d{12}(\d{2})?")
+_DIGITS = re.compile(r"[0-9]{12}([0-9]{2})?")
 
 
 class CivilTime(str):

@@ -38,6 +38,7 @@ from shared.messaging.event_log import (
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 1.0
+RECONNECT_SECONDS = 0.3
 CHOICES = "omboka:choices"
 Result = TypeVar("Result")
 
@@ -277,8 +278,7 @@ class _RedisListener:
             await self._has_any.wait()
             try:
                 await self._listen()
-            except (RedisError, OSError):
-                await asyncio.sleep(0.5)
+            except (RedisError, OSError, RuntimeError):  # the client's word for a connection that is gone
                 await self._again()
 
     async def _listen(self) -> None:
@@ -297,14 +297,22 @@ class _RedisListener:
 
     async def _again(self) -> None:
         """Subscribe anew to everything, and wake it: what was missed stands in the stream."""
-        old, self._pubsub = self._pubsub, self._redis.pubsub(ignore_subscribe_messages=False)
-        with suppress(RedisError, OSError):
-            await old.aclose()  # type: ignore[no-untyped-call]
-        with suppress(RedisError, OSError):
-            if self._followed:
-                await self._pubsub.subscribe(*(_wake(one) for one in self._followed))
-            for one in self._followed:
+        while True:
+            await asyncio.sleep(RECONNECT_SECONDS)
+            old, self._pubsub = self._pubsub, self._redis.pubsub(ignore_subscribe_messages=False)
+            with suppress(RedisError, OSError, RuntimeError):
+                await old.aclose()  # type: ignore[no-untyped-call]
+            followed = list(self._followed)
+            try:
+                if followed:
+                    await self._pubsub.subscribe(*(_wake(one) for one in followed))
+                else:
+                    self._has_any.clear()
+            except (RedisError, OSError):
+                continue
+            for one in followed:
                 self._woken.put_nowait(one)
+            return
 
 
 def _meta(rebooking_id: str) -> str:

@@ -20,6 +20,10 @@ class Sent(StrEnum):
     """It may have been received, and acted on."""
 
 
+BEFORE_ROUTING = frozenset(f"VP{n:03d}" for n in range(1, 16)) - {"VP009"}
+"""The platform's codes that prove that the booking system wasn't turned to."""
+
+
 class SchedulingFailure(Exception):
     """A call gave no usable answer. Its text is short, ours, and safe to log."""
 
@@ -89,7 +93,7 @@ class PlatformFault(SchedulingFailure):
         self, text: str, *, vp_code: str, http_status: int | None = None, body_sha256: str | None = None
     ) -> None:
         super().__init__(text, vp_code=vp_code, http_status=http_status, body_sha256=body_sha256)
-        self.sent = Sent.UNKNOWN if vp_code == "VP009" else Sent.NO
+        self.sent = Sent.NO if vp_code in BEFORE_ROUTING else Sent.UNKNOWN
 
 
 class ProducerFault(SchedulingFailure):

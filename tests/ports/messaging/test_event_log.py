@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+import redis.asyncio
 
 from shared.clock import SystemClock
 from shared.messaging.event_log import (
@@ -151,6 +152,25 @@ async def test_followers_are_woken(log: EventLog) -> None:
         await log.append(followed, [NewEntry(key="x", public=b"{}")])
         async with asyncio.timeout(5):
             assert await anext(aiter(listener.wakes())) == followed
+
+
+@pytest.mark.servers
+async def test_a_listener_whose_connection_breaks_is_made_again(fresh_events_url: str) -> None:
+    """Everything followed is woken once it stands again, and what comes after is heard as before."""
+    log = RedisEventLog(fresh_events_url)
+    rebooking_id = await a_log(log)
+    async with log.listen() as listener, redis.asyncio.Redis.from_url(fresh_events_url) as other:
+        await listener.follow(rebooking_id)
+        for _ in range(2):
+            await other.client_kill_filter(_type="pubsub")
+            async with asyncio.timeout(10):
+                assert await anext(aiter(listener.wakes())) == rebooking_id
+        await log.append(rebooking_id, [NewEntry(key="x", public=b"{}")])
+        async with asyncio.timeout(10):
+            assert await anext(aiter(listener.wakes())) == rebooking_id
+        another = await a_log(log)
+        await listener.follow(another)
+    await log.close()
 
 
 async def test_choices_are_heard_by_everybody(log: EventLog) -> None:

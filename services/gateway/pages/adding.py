@@ -1,0 +1,32 @@
+"""Adding the pages to a gateway: their addresses, templates and static files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from services.gateway.pages import bookings, entrance, rules, steps
+from services.gateway.pages.drawing import TEMPLATES, make_templates
+
+STATIC = Path(__file__).parent.parent / "static"
+REBOOKING = "/rebookings/{id:[0-9a-f]{32}}"
+ROUTES = [
+    web.get("/", entrance.home),
+    web.post("/demo/session", entrance.sign_in),
+    web.get("/bookings", bookings.show),
+    web.get("/rebook", bookings.rebook),
+    web.get(f"{REBOOKING}/outcome.ics", steps.calendar_file),
+    web.get(f"{REBOOKING}/{{step:terms|time|details|summary|outcome}}", steps.show),
+    web.post(f"{REBOOKING}/{{step:terms|time|details|summary|outcome}}", steps.act),
+    web.get("/rules.json", rules.show),
+    web.static("/static", STATIC),
+]
+
+
+def add_pages(app: web.Application) -> None:
+    """Add the pages to a gateway that hasn't started; a second time changes nothing."""
+    if TEMPLATES in app:
+        return
+    app[TEMPLATES] = make_templates()
+    app.add_routes(ROUTES)
