@@ -83,14 +83,21 @@ class _Line:
         while (job := self._jobs.get()) is not None:
             if time.monotonic() > job.give_up_at:
                 continue  # whoever asked has been told already that it failed
-            try:
-                self._publish(job)
-            except Exception as error:  # every failure of the broker or its client is one to the caller
-                self.drop()
-                job.settle(PublishFailed(f"{job.route.task}: {type(error).__name__}"))
-            else:
-                job.settle(None)
+            job.settle(self._try(job))
         self.drop()
+
+    def _try(self, job: _Job) -> PublishFailed | None:
+        was_open = self._producer is not None
+        try:
+            self._publish(job)
+        except Exception as error:  # every failure of the broker or its client is one to the caller
+            self.drop()
+            # A connection that was kept may have died with a broker that is back by now. Writing a message twice is
+            # harmless: a look-up's events have keys of their own, and a rebooking's message only wakes its row.
+            if was_open and time.monotonic() < job.give_up_at:
+                return self._try(job)
+            return PublishFailed(f"{job.route.task}: {type(error).__name__}")
+        return None
 
     def _publish(self, job: _Job) -> None:
         if self._producer is None:

@@ -1,0 +1,18 @@
+"""The routes: every message has one task and one queue."""
+
+from __future__ import annotations
+
+from shared.contracts import commands
+from shared.contracts.model import Frozen
+from shared.contracts.routes import ROUTES
+
+
+def test_each_message_has_one_task_and_queue() -> None:
+    """Every message of the commands' module is routed, and no two share a task."""
+    messages = {
+        one
+        for one in vars(commands).values()
+        if isinstance(one, type) and issubclass(one, Frozen) and "v" in one.model_fields and one is not commands.LookUp
+    }
+    assert messages == set(ROUTES)
+    assert len({route.task for route in ROUTES.values()}) == len(ROUTES)
