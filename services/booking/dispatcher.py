@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 ROWS_AT_ONCE = 64
+STEPS_FOR_EACH = 16
+"""Steps that the dispatcher has under way for one booking system: the rows of a slow one leave room for the others'."""
+
 FRESH_SECONDS = 2.0
 """An event younger than this is being told by whoever committed it."""
 
@@ -32,7 +36,8 @@ class Dispatcher:
         self._saga = saga
         self._teller = teller
         self._tick = tick
-        self._steps: dict[str, asyncio.Task[None]] = {}
+        self._steps: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
 
     async def run(self) -> None:
@@ -49,19 +54,25 @@ class Dispatcher:
     async def tick(self) -> None:
         """Begin a step for each row due, and tell what the log lacks."""
         if not self.draining:
-            free = self._saga.free_places()
-            room = ROWS_AT_ONCE - len(self._steps)
-            for row_id, producer in await asyncio.to_thread(self._ledger.due, limit=max(room, 0)):
-                if row_id not in self._steps and free.get(producer, True):
-                    task = asyncio.create_task(self._saga.step(row_id))
-                    self._steps[row_id] = task
-                    task.add_done_callback(partial(self._ended, row_id))
+            under_way = Counter(self._steps.values())
+            full = {name for name, free in self._saga.free_places().items() if not free}
+            full |= {name for name, steps in under_way.items() if steps >= STEPS_FOR_EACH}
+            for row_id, producer in await asyncio.to_thread(self._ledger.due, limit=ROWS_AT_ONCE, without=full):
+                if row_id not in self._steps and under_way[producer] < STEPS_FOR_EACH:
+                    under_way[producer] += 1
+                    self._begin(row_id, producer)
         await self._tell(await asyncio.to_thread(self._ledger.unpublished, older_than=FRESH_SECONDS))
 
     async def drain(self) -> None:
         """Begin nothing more and wait for the steps under way."""
         self.draining = True
-        await asyncio.gather(*self._steps.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, row_id: str, producer: str) -> None:
+        task = asyncio.create_task(self._saga.step(row_id))
+        self._steps[row_id] = producer
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, row_id))
 
     async def _tell(self, events: Iterable[LedgerEvent]) -> None:
         failed: set[str] = set()
@@ -76,5 +87,6 @@ class Dispatcher:
 
     def _ended(self, row_id: str, task: asyncio.Task[None]) -> None:
         self._steps.pop(row_id, None)
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a step of row %s ended in an unforeseen error", row_id, exc_info=error)

@@ -131,6 +131,11 @@ class Saga:
             log.error("row %s can't be put into an UpdateBooking", row.id)
             await self._never_sent(row, facility_to, None)
             return
+        except Exception:
+            # Connecting writes no byte of the request, whatever it was that went wrong.
+            log.exception("row %s: connecting ended in an unforeseen error", row.id)
+            await self._try_later(row)
+            return
         try:
             await self._send_on(connection, row, facility_from, facility_to)
         finally:
@@ -178,18 +183,17 @@ class Saga:
             evidence={},
         )
         await self._db(deps.ledger.begin_attempt, sending, n)
-        # A process that was paused here may hold a row that another has taken meanwhile.
-        if deps.boottime() - before_commit > deps.schedule.pause or not await self._db(
-            deps.ledger.lease_holds, sending
-        ):
+        await self._purge(facility_from, facility_to)
+        await self._count_against_the_rate(row.producer)
+        holds = await self._db(deps.ledger.lease_holds, sending)
+        # A process that was paused may hold a row that another has taken meanwhile. The clock is read last: nothing is
+        # waited for between it and the first byte.
+        if not holds or deps.boottime() - before_commit > deps.schedule.pause:
             await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
             await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
             return
-        for facility in {facility_from.id, facility_to.id}:
-            await deps.purge(facility)
         sending, observed = await self._observe(connection, sending, facility_to)
-        for facility in {facility_from.id, facility_to.id}:
-            await deps.purge(facility)
+        await self._purge(facility_from, facility_to)
         proves = classify(observed)
         await self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed))
         await self._understand(sending, proves, observed, facility_from, facility_to)
@@ -197,13 +201,11 @@ class Saga:
     async def _observe(
         self, connection: Connection, row: Claimed, facility_to: Facility
     ) -> tuple[Claimed, UpdateResult | Exception]:
-        await self._deps.rate.take_without_waiting(row.producer)
         call = asyncio.create_task(connection.send())
         try:
             done, _ = await asyncio.wait({call}, timeout=self._deps.schedule.waiting_told_after)
             if not done:
-                waiting = told.waiting(row, OutcomeState.SENDING, facility=facility_to, still=True)
-                row = await self._stay(row, waiting, next_in=None, release=False)
+                row = await self._tell_waiting(row, facility_to)
             return row, await call
         except Exception as error:  # whatever it is, it is classified, and ambiguous by default
             if not isinstance(error, SchedulingFailure):
@@ -211,6 +213,15 @@ class Saga:
             return row, error
         finally:
             call.cancel()
+
+    async def _tell_waiting(self, row: Claimed, facility_to: Facility) -> Claimed:
+        waiting = told.waiting(row, OutcomeState.SENDING, facility=facility_to, still=True)
+        try:
+            return await self._stay(row, waiting, next_in=None, release=False)
+        except (LedgerUnavailable, LostClaim):
+            # The call is worth more than this word of comfort: cutting it would make its outcome unknown.
+            log.warning("row %s: that it takes long could not be told", row.id)
+            return row
 
     async def _understand(
         self,
@@ -439,9 +450,29 @@ class Saga:
     async def _look(
         self, row: Claimed, facility_from: Facility, facility_to: Facility, *, patience: float | None = None
     ) -> Look:
-        await self._deps.rate.take_without_waiting(row.producer)
+        await self._count_against_the_rate(row.producer)
         context = self._context(row, timeout=patience)
-        return await look(self._deps.systems, row.sealed, facility_from, facility_to, row.booking_id, context)
+        sent = row.attempt > 0
+        try:
+            return await look(
+                self._deps.systems, row.sealed, facility_from, facility_to, row.booking_id, context, sent=sent
+            )
+        except Exception:
+            log.exception("row %s: a look ended in an unforeseen error", row.id)
+            return Look(Where.SILENT)
+
+    async def _purge(self, *facilities: Facility) -> None:
+        for facility in {one.id for one in facilities}:
+            try:
+                await self._deps.purge(facility)
+            except Exception:
+                log.exception("the cached answers of %s could not be purged", facility)
+
+    async def _count_against_the_rate(self, producer: str) -> None:
+        try:
+            await self._deps.rate.take_without_waiting(producer)
+        except Exception:
+            log.exception("a rebooking's call to %s could not be counted", producer)
 
     def _context(self, row: Claimed, timeout: float | None = None) -> CallContext:
         correlation_id = row.traceparent.split("-")[1] if row.traceparent else row.rebooking_id

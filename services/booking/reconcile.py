@@ -50,8 +50,14 @@ async def look(
     facility_to: Facility,
     booking_id: str,
     context: CallContext,
+    *,
+    sent: bool = True,
 ) -> Look:
-    """Look where the booking is: by its id where it was, and by its time at the target. Never raises."""
+    """Look where the booking is: by its id where it was, and by its time at the target.
+
+    Unless something was `sent`, a booking at its old time hasn't been moved, whatever else the patient has booked at
+    the target. No answer is Where.SILENT, never an exception.
+    """
     details: Timeslot | None
     try:
         details = await systems.get_booking_details(facility_from.id, booking_id, context)
@@ -64,7 +70,7 @@ async def look(
     if details is not None:
         if is_at_target(details, sealed.new, facility_to, details.healthcare_facility or facility_from.id):
             return Look(Where.AT_TARGET, details, booking_id)
-        if same_facility or not is_at(details, sealed.old):
+        if same_facility or not sent or not is_at(details, sealed.old):
             where = Where.AT_OLD if is_at(details, sealed.old) else Where.ELSEWHERE
             return Look(where, details, rebookable=bool(details.rebooking_allowed))
     moved = await _at_target(systems, sealed.identity, sealed.new, facility_to, context)

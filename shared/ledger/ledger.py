@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from shared.ledger.port import (
     Told,
 )
 from shared.ledger.tables import attempt, ledger_event, operator_note, rebooking_row
-from shared.ledger.transitions import BLOCKING, OPEN, RowState, check
+from shared.ledger.transitions import BLOCKING, OPEN, ForbiddenMove, RowState, check
 from shared.sealing import Sealer
 
 DEADLINE_SECONDS = 120.0
@@ -273,14 +273,18 @@ class Ledger:
 
     # The booking worker's part.
 
-    def due(self, *, limit: int) -> list[tuple[str, str]]:
-        """Rows (id, producer) with something to do that nobody holds: due, or left in SENDING by a dead worker."""
+    def due(self, *, limit: int, without: Collection[str] = ()) -> list[tuple[str, str]]:
+        """Rows (id, producer) with something to do that nobody holds: due, or left in SENDING by a dead worker.
+
+        Rows of the producers in `without` are left out.
+        """
         with transaction(self.engine) as connection:
             now = self._now(connection)
             c = rebooking_row.c
             rows = connection.execute(
                 select(c.id, c.producer)
                 .where(
+                    c.producer.not_in(sorted(without)),
                     or_(c.lease_until.is_(None), c.lease_until <= now),
                     or_(
                         c.next_at <= now,
@@ -489,9 +493,12 @@ class Ledger:
             row = connection.execute(select(rebooking_row).where(c.id == row_id)).first()
             if row is None:
                 raise LookupError(row_id)
-            check(RowState(row.state), state)
+            before = RowState(row.state)
+            check(before, state)
+            if before is not RowState.MANUAL:
+                raise ForbiddenMove(f"a row in {before.value} is the watcher's alone")
             now = self._now(connection)
-            connection.execute(
+            written = connection.execute(
                 update(rebooking_row)
                 .where(c.id == row_id, c.fence == row.fence)
                 .values(
@@ -503,6 +510,8 @@ class Ledger:
                     ended_at=now,
                 )
             )
+            if written.rowcount != 1:
+                raise ForbiddenMove(f"row {row_id} has just been changed by somebody else")
             connection.execute(
                 insert(operator_note).values(row_id=row_id, state=state.value, reason=reason, by=by, at=now)
             )
