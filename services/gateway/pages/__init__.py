@@ -1,4 +1,4 @@
-"""The patient's pages: the same operations as the interface's, drawn as HTML. Without JavaScript they are plain forms."""
+"""The patient's pages: the interface's own operations drawn as HTML; without JavaScript they are plain forms."""
 
 from services.gateway.pages.adding import add_pages
 

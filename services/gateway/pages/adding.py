@@ -13,6 +13,7 @@ STATIC = Path(__file__).parent.parent / "static"
 REBOOKING = "/rebookings/{id:[0-9a-f]{32}}"
 ROUTES = [
     web.get("/", entrance.home),
+    web.get("/sign-in", entrance.home),
     web.post("/demo/session", entrance.sign_in),
     web.get("/bookings", bookings.show),
     web.get("/rebook", bookings.rebook),
@@ -25,7 +26,10 @@ ROUTES = [
 
 
 def add_pages(app: web.Application) -> None:
-    """Add the pages to a gateway that hasn't started; a second time changes nothing."""
+    """Add the pages to a gateway that hasn't started; a second time changes nothing.
+
+    Added before the gateway's own addresses, `/` is the pages' entrance; it is at `/sign-in` in any case.
+    """
     if TEMPLATES in app:
         return
     app[TEMPLATES] = make_templates()

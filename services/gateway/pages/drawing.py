@@ -25,10 +25,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_templates() -> jinja2.Environment:
-    """The templates: everything escaped, and an unknown name is a fault."""
+    """The templates: everything escaped; what a section or problem doesn't have counts as nothing."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates")
     return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 

@@ -15,7 +15,7 @@ DEMO_SECONDS = 12 * 3600
 
 @page
 async def home(request: web.Request) -> web.Response:
-    """`GET /`: on to the bookings when signed in, else the demo's patients, else how to sign in."""
+    """`GET /sign-in`: on to the bookings when signed in, else the demo's patients, else how to sign in."""
     deps = request.app[DEPS]
     if request.app[SESSIONS].read(request, now=deps.clock.now().timestamp()) is not None:
         return see_other("/bookings")

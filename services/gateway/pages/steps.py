@@ -152,8 +152,10 @@ def _refused(
 async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, Any], Language]:
     """The snapshot, or what the ledger still knows: an outcome and no sections."""
     found = await request.app[REBOOKINGS].read(visitor.caller, request.match_info["id"])
+    digest = request.app[DEPS].sealer.digest
     if isinstance(found, Rebooking):
-        return found.public(visitor.caller), found.facts.language
+        entry = digest("calendar", visitor.caller.owner, hsa_key(found.facts.facility), found.facts.booking_id)
+        return {**found.public(visitor.caller), "entry": entry}, found.facts.language
     kept = {
         "id": found.rebooking_id,
         "seq": 0,
@@ -162,6 +164,7 @@ async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, A
         "sections": {},
         "outcome": found.outcome.public(),
         "kept": True,
+        "entry": digest("calendar", visitor.caller.owner, hsa_key(found.facility_from), found.booking_id),
     }
     return kept, "sv"
 
@@ -276,7 +279,7 @@ async def calendar_file(request: web.Request) -> web.Response:
     if outcome.get("state") == OutcomeState.CONFIRMED.value and outcome.get("summary"):
         text = as_calendar_file(
             Summary.model_validate(outcome["summary"]),
-            uid=request.match_info["id"],
+            uid=snapshot["entry"],
             at=dt.datetime.fromisoformat(outcome["updated_at"]),
             phone=outcome.get("phone"),
         )

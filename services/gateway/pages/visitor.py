@@ -25,9 +25,7 @@ def visitor_of(request: web.Request) -> Visitor:
     session = request.app[SESSIONS].read(request, now=request.app[DEPS].clock.now().timestamp())
     if session is None:
         raise Refusal(Problem(type=ProblemType.NOT_AUTHENTICATED))
-    caller = request.app[AUTHENTICATOR].caller(
-        session.identity, expires_at=session.expires_at, acting=session.acting
-    )
+    caller = request.app[AUTHENTICATOR].caller(session.identity, expires_at=session.expires_at, acting=session.acting)
     return Visitor(caller, session.csrf)
 
 
