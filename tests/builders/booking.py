@@ -99,6 +99,8 @@ class FakeBookingSystem:
     late_by: float = 20.0
     silent_until: float = -1.0
     forgets: bool = False
+    another: Timeslot | None = None
+    breaks: bool = False
     journal: list[tuple[float, str]] = field(default_factory=list)
     sends: int = 0
     looks: int = 0
@@ -127,7 +129,8 @@ class FakeBookingSystem:
     ) -> tuple[Timeslot, ...]:
         """The booking, when it is here."""
         self._look()
-        return (self.booking,) if self.booking.healthcare_facility == facility and not self.forgets else ()
+        booked = () if self.forgets else (self.booking, self.another)
+        return tuple(one for one in booked if one is not None and one.healthcare_facility == facility)
 
     async def connect(self, request: UpdateRequest, context: CallContext) -> FakeConnection:
         """Open a connection, unless the mishap is that it can't be."""
@@ -138,6 +141,8 @@ class FakeBookingSystem:
 
     def _look(self) -> None:
         self.looks += 1
+        if self.breaks:
+            raise ZeroDivisionError("nobody foresaw this")
         if self.clock.monotonic() < self.silent_until:
             raise TimedOut("silent")
 
@@ -223,6 +228,7 @@ class SagaUnderTest:
         self.log = MemoryEventLog(self.clock)
         self.configuration = a_saga_configuration()
         self.boottime = 0.0
+        self.pause_while_purging = 0.0
         self.told: list[Outcome] = []
         self.schedule = Schedule()
         self.sagas = [self.a_worker("one"), self.a_worker("two")]
@@ -231,7 +237,7 @@ class SagaUnderTest:
         """A worker of the saga."""
 
         async def purge(facility: str) -> None:
-            return None
+            self.boottime, self.pause_while_purging = self.boottime + self.pause_while_purging, 0.0
 
         deps = Deps(
             configuration=self.configuration,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from services.booking.dispatcher import STEPS_FOR_EACH, Dispatcher
+from services.booking.rebook import Saga
+from services.booking.telling import Teller
 from shared.contracts.sections import OutcomeState
-from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest
+from shared.ledger.port import Accepted
+from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking
 
 
 @pytest.fixture
@@ -219,25 +225,6 @@ async def test_a_worker_that_dies_while_sending_leaves_the_row_to_another(saga: 
     assert len(saga.system.journal) == 1
 
 
-async def test_a_process_that_was_paused_does_not_send(saga: SagaUnderTest) -> None:
-    """Two seconds on the clock that counts sleep between the commit and the first byte: not sent, tried again."""
-    accepted = await saga.accept()
-    original = saga.ledger.begin_attempt
-
-    def paused(*arguments: object) -> None:
-        original(*arguments)  # type: ignore[arg-type]
-        saga.boottime += 3.0
-        saga.ledger.begin_attempt = original  # type: ignore[method-assign]
-
-    saga.ledger.begin_attempt = paused  # type: ignore[method-assign]
-    await saga.step(accepted.row_id)
-    assert saga.system.sends == 0
-    assert saga.outcome(accepted).state is OutcomeState.SENDING
-    outcome = await saga.run(accepted)
-    assert outcome.state is OutcomeState.CONFIRMED
-    assert saga.system.sends == 1
-
-
 async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     """A repeated message, or the dispatcher beside it, finds nothing to do."""
     accepted = await saga.accept()
@@ -262,3 +249,59 @@ async def test_an_event_that_was_missed_is_told_once(saga: SagaUnderTest) -> Non
     told = [json.loads(entry.public)["name"].partition(".")[2] for entry in view.entries[1:]]
     assert told == ["sending", "unknown", "confirmed", "accepted"]
     assert [entry.key.rpartition(":")[2] for entry in view.entries[1:]] == ["2", "3", "4", "1"]
+
+
+async def test_a_pause_before_the_first_byte_does_not_send(saga: SagaUnderTest) -> None:
+    """The clock is read after everything that is waited for, such as the purge of cached answers."""
+    saga.pause_while_purging = 3.0
+    accepted = await saga.accept()
+    await saga.step(accepted.row_id)
+    assert saga.system.sends == 0
+    assert saga.outcome(accepted).state is OutcomeState.SENDING
+    outcome = await saga.run(accepted)
+    assert (outcome.state, saga.system.sends) == (OutcomeState.CONFIRMED, 1)
+
+
+async def test_what_was_never_sent_has_moved_nothing(saga: SagaUnderTest) -> None:
+    """Another booking of the patient's at the chosen time isn't this one: it is sent, not told as done."""
+    times = ("20260210100000", "20260210102000")
+    saga.system.another = a_booking(*times, healthcare_facility=OTHER, booking_id="B9")
+    accepted = await saga.accept(target=OTHER)
+    outcome = await saga.run(accepted)
+    assert (outcome.state, saga.system.sends, len(saga.system.journal)) == (OutcomeState.CONFIRMED, 1, 1)
+
+
+async def test_a_look_that_breaks_in_an_unforeseen_way_saw_nothing(saga: SagaUnderTest) -> None:
+    """It counts as silence, so that the row goes on to an end instead of beginning anew for ever."""
+    saga.system.breaks = True
+    accepted = await saga.accept()
+    outcome = await saga.run(accepted)
+    assert (outcome.state, saga.system.sends) == (OutcomeState.NOT_APPLIED, 0)
+
+
+async def test_a_full_booking_systems_rows_leave_room(saga: SagaUnderTest) -> None:
+    """However many rows of one booking system are due, the dispatcher begins a few, and another system's at once."""
+    begun: list[str] = []
+    goes_on = asyncio.Event()
+
+    class Held:
+        def free_places(self) -> dict[str, bool]:
+            return {"north": True}
+
+        async def step(self, row_id: str) -> None:
+            begun.append(row_id)
+            await goes_on.wait()
+
+    for n in range(100):
+        saga.ledger.accept(saga.new_rebooking(booking_id=f"N{n}"))
+    dispatcher = Dispatcher(saga.ledger, cast(Saga, Held()), Teller(saga.log))
+    await dispatcher.tick()
+    await asyncio.sleep(0)
+    assert len(begun) == STEPS_FOR_EACH
+    other = saga.ledger.accept(saga.new_rebooking(booking_id="S1", producer="south"))
+    assert isinstance(other, Accepted)
+    await dispatcher.tick()
+    await asyncio.sleep(0)
+    assert begun[STEPS_FOR_EACH:] == [other.row_id]
+    goes_on.set()
+    await dispatcher.drain()
