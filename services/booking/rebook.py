@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+SETTLED = "settled"
+"""A row's reason when something was sent, and looking has shown that it changed nothing."""
+
 
 class BookingSystems(LookUps, Updates, Protocol):
     """What the saga calls: both ports of the rim."""
@@ -152,7 +155,7 @@ class Saga:
                 return True
             case Where.AT_OLD:
                 outcome = told.rejected(row, text=None, facility=facility_from)
-                await self._move(row, RowState.REJECTED, outcome, next_in=None)
+                await self._move(row, RowState.REJECTED, outcome, next_in=self._first_watch(row))
             case Where.GONE if row.attempt == 0:
                 problem = Problem(type=ProblemType.BOOKING_CHANGED)
                 outcome = told.not_applied(row, problem=problem, facility=facility_from)
@@ -305,10 +308,10 @@ class Saga:
 
     async def _settled_negative(self, row: Claimed, now: float, facility_to: Facility) -> None:
         if row.attempt < self._deps.schedule.most_attempts and now < row.deadline_at:
-            await self._move(row, RowState.PRECHECKED, None, next_in=0.0)
+            await self._move(row, RowState.PRECHECKED, None, next_in=0.0, reason=SETTLED)
             return
         outcome = told.not_applied(row, problem=None, facility=facility_to)
-        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=self._deps.schedule.watch[0], reason="settled")
+        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=self._deps.schedule.watch[0], reason=SETTLED)
 
     async def _look_again(
         self, row: Claimed, now: float, settle_until: float, evidence: Evidence, facility_to: Facility
@@ -408,7 +411,12 @@ class Saga:
         if failure is not None:
             log.error("row %s: the booking system can't be sent to: %s", row.id, failure)
         outcome = told.not_applied(row, problem=problem, facility=facility_to)
-        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=None, reason="not_sent")
+        why = row.reason or "not_sent"
+        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=self._first_watch(row), reason=why)
+
+    def _first_watch(self, row: Claimed) -> float | None:
+        """Seconds until the watcher looks at a row that ends unsent: never, unless it was sent once and settled."""
+        return self._deps.schedule.watch[0] if row.reason == SETTLED else None
 
     async def _manual_for_lack_of_configuration(self, row: Claimed) -> None:
         log.error("row %s: its facilities are no longer in the configuration", row.id)

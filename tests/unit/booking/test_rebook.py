@@ -225,6 +225,22 @@ async def test_a_worker_that_dies_while_sending_leaves_the_row_to_another(saga: 
     assert len(saga.system.journal) == 1
 
 
+async def test_what_was_sent_once_is_watched_though_it_ends_unsent(saga: SagaUnderTest) -> None:
+    """Settled, to be sent once more, never reached again: an update applied later than believed is still told."""
+    saga.system.mishap, saga.system.late_by = "late", 300.0
+    accepted = await saga.accept(settle=20.0)
+    await saga.run(accepted, seconds=38.0)
+    while (row := saga.ledger.show(accepted.row_id)) is not None and row["state"] != "prechecked":
+        saga.system.move_time(1.0)
+        for row_id, _ in saga.ledger.due(limit=10):
+            await saga.step(row_id)
+    saga.system.silent_until = saga.clock.monotonic() + 100.0
+    outcome = await saga.run(accepted)
+    assert (outcome.state, saga.system.sends) == (OutcomeState.NOT_APPLIED, 1)
+    await saga.watch()
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+
+
 async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     """A repeated message, or the dispatcher beside it, finds nothing to do."""
     accepted = await saga.accept()
