@@ -1,0 +1,168 @@
+"""The pages in a browser: what is filled in as it arrives, the calendar's keys, the fields' rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from shared.contracts.sections import OutcomeState
+from tests.builders.gateway import OTHER, OWN, Gateway, a_timeslot
+from tests.builders.pages import a_visit
+
+pytestmark = pytest.mark.browser
+
+
+@asynccontextmanager
+async def a_page(chromium: Any, **context: Any) -> AsyncIterator[tuple[Any, Gateway]]:
+    """A browser's page of a patient who has begun to rebook; fails on whatever the browser complains of."""
+    async with a_visit(signed_in=False) as visit:
+        base = str(visit.gateway.client.make_url("")).rstrip("/")
+        browsing = await chromium.new_context(**{"locale": "sv-SE", "base_url": base, **context})
+        page = await browsing.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        answer = await browsing.request.post("/demo/session", form={"patient": "0"}, max_redirects=0)
+        assert answer.status == 303
+        await page.goto(f"/rebook?facility={OWN}&booking=B1")
+        yield page, visit.gateway
+        # a refused form is answered with 422, which Chromium counts as an error of the page
+        assert [one for one in complaints if "422" not in one] == []
+        await browsing.close()
+
+
+async def to_days(page: Any, gateway: Gateway) -> None:
+    """Leave page 1 and have two days and a timeslot arrive."""
+    await gateway.tell_booking()
+    await gateway.tell_facilities(OWN, OTHER)
+    await page.click("button[value=choose_facilities]")
+    await page.wait_for_url("**/time")
+    await gateway.settle()
+    await gateway.tell_days("2026-02-02", "2026-02-04")
+    await gateway.tell_timeslots(a_timeslot())
+    await page.wait_for_selector(".timeslots button")
+
+
+async def test_each_part_is_filled_in_as_it_arrives(chromium: Any) -> None:
+    """Booking, facilities, days and timeslots come without a reload, and the focus stays where it was."""
+    async with a_page(chromium) as (page, gateway):
+        await page.evaluate("window.same = true")
+        await gateway.tell_booking()
+        await page.wait_for_selector("[data-part=booking] .box")
+        await gateway.tell_facilities(OWN, OTHER)
+        await page.wait_for_selector("#field-facilities")
+        assert await page.evaluate("window.same") is True
+        await page.focus("#field-facilities")
+        await gateway.tell_facilities(OWN, OTHER)
+        await page.wait_for_timeout(200)
+        assert await page.evaluate("document.activeElement.id") == "field-facilities"
+
+
+async def test_terms_follow_the_choice_at_once(chromium: Any) -> None:
+    """Choosing another facility shows its terms and hides the other's, without asking anybody."""
+    async with a_page(chromium) as (page, gateway):
+        await gateway.tell_booking()
+        await gateway.tell_facilities(OWN, OTHER)
+        await page.select_option("#field-facilities", OTHER)
+        assert await page.is_visible(f".terms[data-facility={OTHER}]")
+        assert not await page.is_visible(f".terms[data-facility={OWN}]")
+        await page.select_option("#field-facilities", "all")
+        assert await page.is_visible(f".terms[data-facility={OWN}]")
+
+
+@pytest.mark.parametrize(
+    ("key", "day"),
+    [
+        ("ArrowLeft", "2026-02-01"),
+        ("ArrowRight", "2026-02-03"),
+        ("ArrowDown", "2026-02-09"),
+        ("Home", "2026-02-02"),
+        ("End", "2026-02-08"),
+    ],
+)
+async def test_the_calendars_keys(chromium: Any, key: str, day: str) -> None:
+    """The arrows move by day and week, Home and End within the week; one day alone takes part in the tab order."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.focus("#day-2026-02-02")
+        await page.keyboard.press(key)
+        assert await page.evaluate("document.activeElement.id") == f"day-{day}"
+        assert await page.locator("[data-grid] button[tabindex='0']").count() == 1
+
+
+async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:
+    """Enter on a free day asks for its timeslots and leads to «VÄLJ TID»; the count is announced."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.focus("#day-2026-02-04")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#choose-time:focus")
+        await gateway.settle()
+        await gateway.tell_timeslots(a_timeslot(start="20260204090000", end="20260204093000"))
+        await page.wait_for_selector("#status:has-text('1 lediga tider')", state="attached")
+        assert await page.evaluate("document.activeElement.id") == "choose-time"
+
+
+async def test_page_down_searches_the_next_month_when_it_must(chromium: Any) -> None:
+    """The month after the last one searched is searched; one that is searched is only shown."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.focus("#day-2026-02-02")
+        await page.keyboard.press("PageUp")
+        await page.wait_for_selector("#month:text-is('januari 2026')")
+        asked = len(gateway.publisher.messages)
+        await page.click("#next-month")
+        await page.wait_for_selector("#month:text-is('februari 2026')")
+        assert len(gateway.publisher.messages) == asked
+        await page.click("#next-month")
+        await page.wait_for_url("**/time?month=2026-03")
+        await gateway.settle()
+        assert len(gateway.publisher.messages) == asked + 1
+
+
+async def test_comment_and_phone_are_checked_as_they_are_written(chromium: Any) -> None:
+    """The button is greyed until there is a comment and says why; refused characters are named and can be removed."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.click(".timeslots button")
+        await page.wait_for_selector("button.main[aria-disabled=true]")
+        await page.click("button.main", force=True)
+        assert await page.text_content("#comment-faults") == "Skriv anledningen först."
+        await page.fill("#field-comment", "a<b & c")
+        assert await page.text_content("#comment-faults") == "Otillåtna tecken: < &"
+        await page.click("#comment-clean")
+        assert await page.input_value("#field-comment") == "ab  c"
+        await page.fill("#field-phone", "")
+        await page.type("#field-phone", "07x0-1")
+        assert await page.input_value("#field-phone") == "070-1"
+        await page.click("button.main")
+        await page.wait_for_url("**/summary")
+
+
+async def test_an_outcome_turns_into_another_while_one_looks(chromium: Any) -> None:
+    """Accepted becomes unknown becomes confirmed, without a reload."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.click(".timeslots button")
+        await page.wait_for_selector("button.main[aria-disabled=true]")
+        await page.fill("#field-comment", "Krockar")
+        await page.click("button.main")
+        await page.wait_for_url("**/summary")
+        await page.click("button.main")
+        await page.wait_for_url("**/outcome")
+        rebooking = page.url.split("/")[-2]
+        await gateway.tell_outcome(rebooking, OutcomeState.UNKNOWN, n=2)
+        await page.wait_for_selector("text=Vi vet ännu inte")
+        await gateway.tell_outcome(rebooking, OutcomeState.CONFIRMED, n=3)
+        await page.wait_for_selector(".done")
+
+
+@pytest.mark.parametrize("width", [320, 900])
+async def test_nothing_is_wider_than_the_window(chromium: Any, width: int) -> None:
+    """At 320 pixels and on a desktop the page needs no scrolling sideways."""
+    async with a_page(chromium, viewport={"width": width, "height": 800}) as (page, gateway):
+        await to_days(page, gateway)
+        assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
