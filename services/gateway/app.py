@@ -31,6 +31,7 @@ from services.gateway.jwks import JwksKeys, fetch_from
 from services.gateway.ledger_calls import LedgerCalls
 from services.gateway.limits import BODY_BYTES, Limits
 from services.gateway.origins import Origins
+from services.gateway.pages import add_pages
 from services.gateway.problems import tell_problems
 from services.gateway.rebookings import Rebookings
 from services.gateway.relay import Relay
@@ -54,6 +55,7 @@ def make_app(deps: Deps) -> web.Application:
     app.cleanup_ctx.extend([_draining, _background, _ledger, _tokens, _rebookings, _relay, _bookings])
     app.on_response_prepare.append(_unnamed)
     app.on_shutdown.append(_shut)
+    add_pages(app)
     app.add_routes(ROUTES)
     return app
 

@@ -55,19 +55,6 @@ async def page(request: web.Request) -> web.Response:
     return _html(_page())
 
 
-async def front(request: web.Request) -> web.Response:
-    """`GET /`: what there is here, for somebody who opens the address in a browser."""
-    return _html(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Omboka</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><main><h1>Omboka</h1>'
-        "<p>This is the gateway through which portals let patients move their healthcare appointments.</p><ul>"
-        '<li><a href="/docs">The interface, to read</a></li>'
-        '<li><a href="/openapi.json">OpenAPI 3.1</a> and <a href="/asyncapi.json">AsyncAPI 3.0</a>, for programs</li>'
-        '<li><a href="/readyz">Whether everything that it needs is there</a></li>'
-        '<li><a href="/metrics">Its numbers</a></li></ul></main></body></html>'
-    )
-
-
 def _html(text: str) -> web.Response:
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"

@@ -9,7 +9,6 @@ from services.gateway import api, documents, health, sign_in, websocket
 REBOOKING = "/v1/rebookings/{id:[0-9a-f]{32}}"
 
 ROUTES = [
-    web.get("/", documents.front),
     web.get("/v1/me", api.me),
     web.get("/v1/bookings", api.list_bookings),
     web.post("/v1/rebookings", api.start_rebooking),
