@@ -14,7 +14,8 @@ help: ## say what there is to make
 
 setup: $(STAMP) ## make the virtual environment in .venv, from the lock
 
-$(STAMP): requirements.txt pyproject.toml
+# The stamp is named for the content of the lock, so a file that is only newer installs nothing again.
+$(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Omboka needs Python 3.11 or later; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

@@ -5,9 +5,10 @@ Each is started at most once in a run, when the first test asks for it, and ende
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -29,8 +30,10 @@ class Started:
 
     def stop(self) -> None:
         """End every server that this run has started."""
-        for server in self._servers:
-            server.stop()
+        with contextlib.ExitStack() as stack:
+            # Each is ended, also when the end of another one fails.
+            for server in self._servers:
+                stack.callback(server.stop)
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +109,8 @@ def _emptied(url: str) -> str:
     return url
 
 
-def _ask(started: Started, start: object) -> Server:
+def _ask(started: Started, start: Callable[[], Server]) -> Server:
     try:
-        return started.add(start())  # type: ignore[operator]
+        return started.add(start())
     except Unavailable as error:
         pytest.fail(str(error), pytrace=False)

@@ -101,6 +101,9 @@ def _container(image: str, port: int, url: str, environment: dict[str, str]) -> 
         return None
     name = started.strip()
     mapped = (_run("docker", "port", name, str(port)) or "").splitlines()
+    if not mapped:
+        _stop_container(name)
+        return None
     return Server(url.format(address=mapped[0]), lambda: _stop_container(name))
 
 
@@ -109,7 +112,10 @@ def _stop_container(name: str) -> None:
 
 
 def _run(*command: str) -> str | None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout if done.returncode == 0 else None
 
 
