@@ -40,6 +40,10 @@ class RedisPurge:
         except (RedisError, OSError, TimeoutError):
             log.warning("the cache of %s could not be purged", facility)
 
+    async def close(self) -> None:
+        """Give the connections up."""
+        await self._redis.aclose()
+
 
 async def purge_nothing(facility: str) -> None:
     """Purge a cache that isn't shared: the availability processes' own answers live a few seconds."""
