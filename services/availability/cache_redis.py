@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
+from shared.redis_connection import redis_at
 from shared.scheduling.purge import generation_key
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,7 @@ class RedisCache:
     """The cache at a Redis address (no persistence, evicting). Never raises: a cache that is gone is a miss."""
 
     def __init__(self, url: str) -> None:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url, socket_connect_timeout=PATIENCE_SECONDS, max_connections=64, timeout=PATIENCE_SECONDS
-        )
-        self._redis = redis.asyncio.Redis.from_pool(pool)
+        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
 
     async def get(self, key: str) -> bytes | None:
         """The value, None when it isn't there or Redis doesn't answer."""

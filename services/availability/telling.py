@@ -16,9 +16,11 @@ from shared.contracts.commands import LookUp
 from shared.contracts.events import EventName
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.sections import Section, SectionName, State
-from shared.messaging.event_log import Appended, EventLog, Gone, Known, LogUnavailable, NewEntry, Stale
+from shared.messaging.event_log import Appended, AppendOutcome, EventLog, Gone, Known, LogUnavailable, NewEntry, Stale
 
 log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 0.25
 
 
 class Superseded(Exception):
@@ -34,6 +36,7 @@ class Telling:
         self._command = command
         self._lock = asyncio.Lock()
         self._told = 0
+        self._giving_up = False
         self.open = set(sections)
 
     async def tell(
@@ -80,7 +83,11 @@ class Telling:
                     await self.fail(section, Problem(type=ProblemType.FACILITY_UNAVAILABLE, retry_after=30))
 
     async def fail_open(self, problem: Problem) -> None:
-        """End every section that is still open as failed, so that every command ends in an event."""
+        """End every section that is still open as failed, so that every command ends in an event.
+
+        The log is asked once for each: where it doesn't answer, whoever follows the rebooking tells it at the deadline.
+        """
+        self._giving_up = True
         for section in sorted(self.open):
             try:
                 await self.fail(section, problem)
@@ -106,14 +113,23 @@ class Telling:
             section=section.value if section else None,
             basis=command.basis if section else None,
         )
-        outcome = await self._log.append(command.rebooking_id, [entry])
-        match outcome:
+        match await self._written(entry):
             case Appended() | Known():
                 return
             case Stale() | Gone():
                 raise Superseded
-            case _:
+            case outcome:
                 raise AssertionError(f"a result met {outcome}")
+
+    async def _written(self, entry: NewEntry) -> AppendOutcome:
+        """Write an entry; while the log is away it waits until the command's deadline, for an answer was paid for."""
+        while True:
+            try:
+                return await self._log.append(self._command.rebooking_id, [entry])
+            except LogUnavailable:
+                if self._giving_up or self._clock.now().timestamp() >= self._command.deadline:
+                    raise
+                await self._clock.sleep(AGAIN_SECONDS)
 
 
 def is_only(error: BaseException, *kinds: type[BaseException]) -> bool:

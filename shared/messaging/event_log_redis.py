@@ -34,6 +34,7 @@ from shared.messaging.event_log import (
     Opened,
     Stale,
 )
+from shared.redis_connection import redis_at
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +119,7 @@ class RedisEventLog:
     """The event log at a Redis address (append-only file on, `noeviction`)."""
 
     def __init__(self, url: str) -> None:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
-            url, socket_connect_timeout=PATIENCE_SECONDS, max_connections=64, timeout=PATIENCE_SECONDS
-        )
-        self._redis = redis.asyncio.Redis.from_pool(pool)
+        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
         self._append = self._redis.register_script(_APPEND)
         self._open = self._redis.register_script(_OPEN)
 
@@ -138,7 +136,9 @@ class RedisEventLog:
         keys = [_meta(rebooking_id), _stream(rebooking_id), f"omboka:index:{head.index}"]
         arguments: list[Any] = [rebooking_id, int(ttl * 1000), replaces or "", head.owner, head.index, head.body]
         answer = await self._bounded(lambda: self._open(keys=keys, args=arguments + _flat(entries)))
-        return Opened(answer[1].decode(), created=answer[0] == b"created")
+        found = answer[1].decode()
+        # its own id is found when the script ran, its answer was lost, and it was sent again
+        return Opened(found, created=found == rebooking_id)
 
     async def append(
         self, rebooking_id: str, entries: Sequence[NewEntry], *, ttl: float = IDLE_SECONDS

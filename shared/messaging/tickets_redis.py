@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from shared.messaging.event_log import LogUnavailable
 from shared.messaging.event_log_redis import PATIENCE_SECONDS
+from shared.redis_connection import redis_at
 
 
 class RedisTickets:
     """Tickets beside the event log. Both methods raise LogUnavailable within a second."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(url, socket_connect_timeout=PATIENCE_SECONDS)
+        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
 
     async def put(self, digest: str, content: bytes, *, seconds: float) -> None:
         """Keep a ticket's sealed content for so long."""

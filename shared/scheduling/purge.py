@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from shared.contracts.identifiers import hsa_key
+from shared.redis_connection import redis_at
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class RedisPurge:
     """Purges the shared cache; a cache that doesn't answer ends its answers by their few seconds instead."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.asyncio.Redis.from_url(url, socket_connect_timeout=PATIENCE_SECONDS)
+        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
 
     async def purge(self, facility: str) -> None:
         """Forget every cached answer of a facility."""

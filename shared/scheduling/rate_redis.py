@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from shared.clock import Clock
 from shared.configuration import Configuration
+from shared.redis_connection import redis_at
 from shared.scheduling.rate import MemoryRate
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class RedisRate:
     def __init__(self, url: str, configuration: Configuration, clock: Clock) -> None:
         self._limits = {name: producer.limits for name, producer in configuration.producers.items()}
         self._alone = MemoryRate(self._limits, clock)
-        self._redis = redis.asyncio.Redis.from_url(url, socket_connect_timeout=PATIENCE_SECONDS)
+        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
         self._take = self._redis.register_script(_TAKE)
 
     async def take(self, producer: str) -> float:

@@ -173,6 +173,34 @@ async def test_a_listener_whose_connection_breaks_is_made_again(fresh_events_url
     await log.close()
 
 
+@pytest.mark.servers
+async def test_a_log_whose_connections_have_died_still_writes_and_reads(fresh_events_url: str) -> None:
+    """After Redis was restarted nothing fails on a connection that was kept from before."""
+    log = RedisEventLog(fresh_events_url)
+    opened = await asyncio.gather(*(a_log(log) for _ in range(20)))
+    async with redis.asyncio.Redis.from_url(fresh_events_url) as other:
+        for n in range(2):
+            await other.client_kill_filter(_type="normal", skipme=True)
+            entry = NewEntry(key=f"x{n}", public=b"{}")
+            assert set(await asyncio.gather(*(log.append(one, [entry]) for one in opened))) == {Appended(2 + n, 2 + n)}
+            await other.client_kill_filter(_type="normal", skipme=True)
+            assert await log.last_seqs(opened) == dict.fromkeys(opened, 2 + n)
+    await log.close()
+
+
+@pytest.mark.servers
+async def test_an_opening_whose_answer_was_lost_is_the_same_opening(fresh_events_url: str) -> None:
+    """Sent again with its own id it has been created by this caller, and stands once."""
+    log = RedisEventLog(fresh_events_url)
+    head = Head(HEAD.owner, "index", HEAD.body)
+    first = await log.open("one", head, [a_choice("start", 0)])
+    again = await log.open("one", head, [a_choice("start", 0)])
+    assert first == again
+    assert again.created
+    assert await log.last_seqs(["one"]) == {"one": 1}
+    await log.close()
+
+
 async def test_choices_are_heard_by_everybody(log: EventLog) -> None:
     """A worker hears which sections a choice has reset, in any rebooking."""
     rebooking_id = await a_log(log)
