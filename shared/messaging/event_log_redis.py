@@ -291,6 +291,8 @@ class _RedisListener:
                 continue
             rebooking_id = message["channel"].decode().removeprefix("omboka:wake:")
             if message["type"] == "subscribe" and rebooking_id in self._subscribed:
+                if self._subscribed[rebooking_id].is_set():  # the client has made the connection anew by itself
+                    self._woken.put_nowait(rebooking_id)
                 self._subscribed[rebooking_id].set()
             elif message["type"] == "message" and rebooking_id in self._followed:
                 self._woken.put_nowait(rebooking_id)
