@@ -1,0 +1,56 @@
+"""The compose file: as confined as the Kubernetes base, its settings real, its parts all there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.builders.deploy import DEPLOY, ROLES, SETTINGS, compose, required_by, setting_of
+
+SERVICES: dict[str, dict[str, Any]] = compose()["services"]
+OURS = sorted(name for name, one in SERVICES.items() if "build" in one)
+NOT_SETTINGS = {"OMBOKA_SIMULATOR_HOST"}
+
+
+def test_every_part_of_the_house_is_there() -> None:
+    """The roles, what they need, and the one that prepares it."""
+    assert {*ROLES, "deploy", "prepare", "simulator", "nginx", "rabbitmq", "events", "cache", "postgres"} <= set(
+        SERVICES
+    )
+    assert {*ROLES, "deploy", "prepare", "simulator"} == set(OURS)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_of_ours_is_confined(name: str) -> None:
+    """The image's own user, nothing writable, no capability, nothing to gain."""
+    one = SERVICES[name]
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in one
+    assert "user" not in one
+    assert "USER 10001:10001" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"deploy", "prepare"}))
+def test_what_stays_is_bounded_healthy_and_comes_back(name: str) -> None:
+    """Memory is limited, health is looked at, and a container that dies is started again."""
+    one = SERVICES[name]
+    assert "mem_limit" in one
+    assert one["restart"] == "unless-stopped"
+    assert "build" in one or "test" in one["healthcheck"]  # our own images bring theirs
+
+
+@pytest.mark.parametrize("role", [*ROLES, "deploy"])
+def test_a_role_has_every_setting_that_it_demands(role: str) -> None:
+    """Each variable is a setting that exists, and none that the role refuses to start without is absent."""
+    given = {setting_of(name) for name in SERVICES[role]["environment"]} - NOT_SETTINGS
+    assert given <= SETTINGS
+    assert required_by(role) | {"OMBOKA_CONFIG"} <= given | ({"OMBOKA_CONFIG"} if role == "deploy" else set())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_take_the_time_it_needs_to_drain(role: str) -> None:
+    """Docker waits longer than the role may take."""
+    assert int(SERVICES[role]["stop_grace_period"].removesuffix("s")) >= 48
