@@ -185,6 +185,10 @@ class Rebooking:
         self, *, comment: str = "Jag ombokar tiden", phone: str = "070-123 45 67"
     ) -> dict[str, Any]:
         """Choose the first free timeslot and give what it asks for; gives the timeslot."""
+        days = iter([one["date"] for one in self.data("days")["days"]])
+        while not self.free():  # the booked time may be the only one of its day
+            await self.send("choose_day", date=next(days))
+            await self.expect("timeslots.ready")
         timeslot = self.free()[0]
         await self.send("choose_timeslot", timeslot_id=timeslot["timeslot_id"])
         await self.expect("details.ready")
