@@ -31,6 +31,7 @@ from shared.contracts.model import (
     Timeslot,
 )
 from shared.contracts.rules import DateWindow
+from shared.observability.metrics import LOOK_UPS
 from shared.scheduling.failures import SchedulingFailure
 from shared.scheduling.port import CallContext, LookUps
 from shared.sealing import SealBroken, Sealer
@@ -217,9 +218,13 @@ class Sources:
         kept = await self._kept(key, kind)
         age = (self._clock.now() - kept.fetched_at).total_seconds() if kept else None
         if kept is not None and age is not None and age < fresh:
+            LOOK_UPS.labels(interaction.value, "hit").inc()
             return kept
+        result = "joined"
 
         async def fetch() -> Answer[Value]:
+            nonlocal result
+            result = "miss"
             value = await self._guarded(facility, asking, make)
             answer = Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
             if fresh > 0:
@@ -231,7 +236,10 @@ class Sources:
         except SchedulingFailure:
             if kept is None or age is None or age >= fresh + stale:
                 raise
+            LOOK_UPS.labels(interaction.value, "stale").inc()
             return Answer(kept.value, SourceStatus.STALE, kept.fetched_at)
+        finally:
+            LOOK_UPS.labels(interaction.value, result).inc()
 
     async def _guarded(
         self, facility: Facility, asking: Asking, make: Callable[[CallContext], Awaitable[Value]]

@@ -22,6 +22,8 @@ from shared.observability.calls import count_call
 from shared.observability.logs import set_up_logs
 from shared.observability.metrics import Gauges
 from shared.observability.ops_server import serve_operations
+from shared.observability.queues import QueueGauges, look_at
+from shared.observability.unresolved import UnresolvedGauges
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.purge import RedisPurge, purge_nothing
 from shared.scheduling.rate import MemoryRate, Rate
@@ -61,6 +63,8 @@ def run(configuration: Configuration, settings: Settings) -> int:
 
     saga, dispatcher = loop.run(compose())
     Gauges("omboka_rows", "Rebookings in the ledger", "state", lambda: ledger.counts().items()).register()
+    UnresolvedGauges(lambda: ledger.listing(limit=1000, unresolved=True), ledger.now).register()
+    QueueGauges(look_at(str(settings.broker_url))).register()
     dispatching = loop.schedule(dispatcher.run())
     app = make_celery("omboka-booking", str(settings.broker_url))
     tasks.register(app, saga, loop)

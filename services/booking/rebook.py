@@ -30,6 +30,7 @@ from shared.contracts.sections import Outcome, OutcomeState
 from shared.ledger.ledger import Claimed, Ledger, LostClaim
 from shared.ledger.port import LedgerEvent, LedgerUnavailable
 from shared.ledger.transitions import RowState
+from shared.observability.metrics import LATE_APPLIES
 from shared.scheduling.failures import NotReached, SchedulingFailure
 from shared.scheduling.port import CallContext, Connection, LookUps, UpdateRequest, Updates
 from shared.scheduling.rate import Rate
@@ -341,6 +342,7 @@ class Saga:
         if row.state in (RowState.NOT_APPLIED, RowState.REJECTED):
             if seen.where is Where.AT_TARGET:
                 log.error("row %s: an update was applied after it had been told as not done", row.id)
+                LATE_APPLIES.inc()
                 await self._confirm(row, facility_to, code=None, text=None, look=seen)
                 return
             if seen.where is Where.ELSEWHERE and seen.timeslot is not None:
@@ -435,8 +437,13 @@ class Saga:
         return stayed
 
     async def _tell(self, event: LedgerEvent | None) -> None:
-        if event is not None and await self._deps.teller.tell(event):
-            await self._db(self._deps.ledger.published, event.row_id, event.n)
+        """Put an event into the log, after those before it: what can't be told now, the dispatcher tells later."""
+        if event is None:
+            return
+        for untold in await self._db(self._deps.ledger.unpublished, of_row=event.row_id):
+            if not await self._deps.teller.tell(untold):
+                return
+            await self._db(self._deps.ledger.published, untold.row_id, untold.n)
 
     # The outside.
 
