@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,75 @@ def required_by(role: str) -> set[str]:
     names = {f"OMBOKA_{argument.value.upper()}" for call in calls for argument in call.args}  # type: ignore[attr-defined]
     assert names, f"{source} demands nothing"
     return names
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as the code declares it: its kind, its labels, and the names under which it is told."""
+
+    name: str
+    kind: str
+    labels: frozenset[str]
+
+    @property
+    def told_as(self) -> frozenset[str]:
+        """The names of its samples."""
+        match self.kind:
+            case "counter":
+                return frozenset({f"{self.name}_total"})
+            case "histogram":
+                return frozenset(f"{self.name}_{part}" for part in ("bucket", "count", "sum"))
+            case _:
+                return frozenset({self.name})
+
+
+_DECLARES = {
+    "Counter": "counter",
+    "Histogram": "histogram",
+    "Gauge": "gauge",
+    "Gauges": "gauge",
+    "GaugeMetricFamily": "gauge",
+}
+
+
+def declared_metrics() -> dict[str, Metric]:
+    """Every metric that the code declares, by the name that the code gives it."""
+    found: dict[str, Metric] = {}
+    for folder in ("services", "shared"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and (metric := _declared_by(node)) is not None:
+                    found[metric.name] = metric
+    return found
+
+
+def _declared_by(call: ast.Call) -> Metric | None:
+    kind = _DECLARES.get(call.func.id) if isinstance(call.func, ast.Name) else None
+    if kind is None or not call.args or not isinstance(call.args[0], ast.Constant):
+        return None
+    labels: Any = next((one.value for one in call.keywords if one.arg == "labels"), None)
+    labels = labels or (call.args[2] if len(call.args) > 2 else None)
+    given = ast.literal_eval(labels) if labels is not None else []
+    return Metric(call.args[0].value, kind, frozenset([given] if isinstance(given, str) else given))
+
+
+def alerts() -> list[dict[str, Any]]:
+    """Every alert rule."""
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard_queries() -> list[str]:
+    """Every expression of the dashboard, its range filled in."""
+    panels = json.loads((DEPLOY / "grafana" / "omboka.json").read_text(encoding="utf-8"))["panels"]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    return [query.replace("$__range", "1h") for query in queries]
+
+
+def documented(table: str) -> list[list[str]]:
+    """The rows of the table of docs/operations.md that stands under a heading, cell by cell."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = re.split(rf"^#+ {re.escape(table)}$", text, flags=re.MULTILINE)[1]
+    section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -1,0 +1,269 @@
+"""Prometheus itself reads the compose stack: every process, every metric, every rule; and an alert that comes true."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import yaml
+from aiohttp.test_utils import unused_port
+
+from tests.builders.deploy import DEPLOY, ROLES, ROOT, alerts, dashboard_queries, declared_metrics, documented
+from tests.end_to_end.portal import Portal
+from tests.end_to_end.stacks import LINDANGEN, PATIENTS
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
+
+PROMETHEUS = "prom/prometheus:v2.53.3"
+BOOKING = "1HZ5-0100001"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A compose project of this test's own, with Prometheus."""
+
+    name: str
+    port: int
+    prometheus: int
+
+    def run(self, *arguments: str) -> str:
+        """Run a compose command; what it says when it fails is the test's failure."""
+        command = ["docker", "compose", "-p", self.name, "-f", "deploy/docker-compose.yml"]
+        command += ["--profile", "demo", "--profile", "observability"]
+        environment = {
+            **os.environ,
+            "OMBOKA_PORT": str(self.port),
+            "OMBOKA_PROMETHEUS_PORT": str(self.prometheus),
+            "OMBOKA_TAG": "test",
+        }
+        done = subprocess.run(
+            [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False
+        )
+        if done.returncode != 0:
+            pytest.fail(f"docker compose {' '.join(arguments)}:\n{done.stderr[-3000:]}", pytrace=False)
+        return done.stdout
+
+    def ask(self, path: str, **query: str) -> Any:
+        """Ask Prometheus over its own interface."""
+        address = f"http://127.0.0.1:{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            content = json.load(answer)
+        assert content["status"] == "success"
+        return content["data"]
+
+    def value(self, expression: str) -> list[dict[str, Any]]:
+        """What an expression gives now."""
+        found: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
+        return found
+
+
+async def until(ready: Callable[[], bool], what: str, *, seconds: float = 60.0) -> None:
+    """Wait for what another process has to do; fails when it doesn't."""
+    ends = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > ends:
+            pytest.fail(f"{what}: not within {seconds:g} s", pytrace=False)
+        await asyncio.sleep(0.5)  # another process can't be awaited otherwise
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Watched]:
+    """The system with two gateways and Prometheus, up and healthy from nothing; nothing of it is left after."""
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
+        pytest.fail("this test needs a Docker engine with Compose: start one", pytrace=False)
+    project = Watched(f"omboka-seen-{uuid.uuid4().hex[:8]}", unused_port(), unused_port())
+    parts = ("nginx", "gateway", "availability", "booking", "simulator", "prometheus")  # Grafana's image is optional
+    try:
+        project.run("up", "--build", "--wait", "-d", "--scale", "gateway=2", *parts)
+        yield project
+    finally:
+        project.run("down", "-v", "--remove-orphans")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def used(watched: Watched) -> Watched:
+    """The system after a rebooking that Prometheus has seen."""
+    key = watched.run("exec", "-T", "gateway", "cat", "/prepared/auth_key")
+    async with (
+        Portal(f"http://127.0.0.1:{watched.port}", key, PATIENTS["saga"]) as portal,
+        await portal.rebook(LINDANGEN, BOOKING) as rebooking,
+    ):
+        await rebooking.go_to_days()
+        await rebooking.go_to_summary()
+        assert (await rebooking.confirm())["state"] == "confirmed"
+    await until(lambda: bool(watched.value('omboka_rows{state="confirmed"} > 0')), "the outcome is counted")
+    # A rate needs two looks.
+    for counter in ("omboka_calls_total", "omboka_cache_look_ups_total", "omboka_gateway_commands_total"):
+        await until(lambda counter=counter: bool(watched.value(f"rate({counter}[5m])")), f"{counter} is seen twice")
+    return watched
+
+
+async def test_every_process_is_found_and_read(watched: Watched) -> None:
+    """Both gateways, the workers, the broker and Prometheus itself: by name, without being written down."""
+
+    def up() -> dict[str, int]:
+        return {one["metric"]["job"]: int(one["value"][1]) for one in watched.value("sum by (job) (up)")}
+
+    everybody = {"gateway": 2, "availability": 1, "booking": 1, "rabbitmq": 1, "prometheus": 1}
+    await until(lambda: up() == everybody, "every process is read")
+    targets = watched.ask("targets", state="active")["activeTargets"]
+    assert {target["health"] for target in targets} == {"up"}
+
+
+async def test_the_rules_are_loaded_and_can_be_worked_out(watched: Watched) -> None:
+    """Every alert of the file, and none that Prometheus can't evaluate."""
+
+    def rules() -> dict[str, str]:
+        groups = watched.ask("rules", type="alert")["groups"]
+        return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+
+    await until(lambda: set(rules().values()) == {"ok"}, "the rules are worked out")
+    assert set(rules()) == {rule["alert"] for rule in alerts()}
+
+
+async def test_every_metric_is_told_by_the_roles_that_the_documentation_names(used: Watched) -> None:
+    """The table of docs/operations.md, the code and the processes agree: names, kinds, labels and who tells them."""
+    told: dict[str, dict[str, str]] = {role: {} for role in ROLES}
+    for one in used.ask("targets/metadata"):
+        if one["target"]["job"] in told:
+            told[one["target"]["job"]][one["metric"]] = one["type"]
+    declared = declared_metrics()
+    for name, kind, _, roles, *_ in documented("Metrics"):
+        metric = declared[name.strip("`")]
+        for role in roles.split(", "):
+            as_told = f"{metric.name}_total" if metric.kind == "counter" else metric.name
+            assert told[role].get(as_told) == kind, f"{role} tells no {kind} {as_told}"
+            for sample in metric.told_as:
+                for series in used.value(f'{sample}{{job="{role}"}}'):
+                    own = series["metric"].keys() - {"__name__", "job", "instance", "le"}
+                    assert own == metric.labels
+
+
+SILENT = ("no_answer", "stale", "!~", "5..", "late")
+
+
+@pytest.mark.parametrize("query", dashboard_queries())
+async def test_a_panel_shows_something(used: Watched, query: str) -> None:
+    """Prometheus works each query of the dashboard out; all but those of failures that haven't been have an answer."""
+    found = used.value(query)
+    assert found or any(word in query for word in SILENT)
+
+
+def test_the_public_address_tells_no_metrics(watched: Watched) -> None:
+    """They are for operators, at each process's own port."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{watched.port}/metrics", timeout=5)
+    with refused.value as answer:
+        assert answer.code == 404
+
+
+# What makes each alert come true, and what doesn't: series by name, and for how many minutes they have been so.
+UP = {f'up{{job="{role}", instance="a"}}': "1x30" for role in ROLES}
+WELL = {
+    **UP,
+    'omboka_unresolved{state="unknown", age="older", instance="a"}': "0x30",
+    'omboka_queue_messages{queue="booking"}': "0x30",
+}
+CALLS = 'omboka_calls_total{{producer="north", outcome="{}"}}'
+REQUESTS = 'omboka_gateway_request_seconds_count{{route="/v1/me", status="{}"}}'
+SLOW = 'omboka_call_seconds_bucket{{producer="north", le="{}"}}'
+FIRES: dict[str, dict[str, str]] = {
+    "OmbokaLateApply": {'omboka_late_applies_total{instance="a"}': "0 0 1x28"},
+    "OmbokaRebookingNeedsAPerson": {'omboka_unresolved{state="manual", age="older", instance="a"}': "1x30"},
+    "OmbokaUnresolvedForLong": {'omboka_unresolved_oldest_seconds{state="unknown"}': "3700x30"},
+    "OmbokaLedgerOutOfReach": {'omboka_unresolved{state="unknown", age="older", instance="a"}': "_x30"},
+    "OmbokaQueueGrows": {'omboka_queue_oldest_seconds{queue="look_up"}': "0+60x30"},
+    "OmbokaNobodyTakesMessages": {'omboka_queue_consumers{queue="booking"}': "0x30"},
+    "OmbokaDeadLetters": {'omboka_queue_messages{queue="booking.dead"}': "2x30"},
+    "OmbokaBrokerOutOfReach": {'omboka_queue_messages{queue="booking"}': "_x30"},
+    "OmbokaBookingSystemDown": {'omboka_breaker_state{producer="north", instance="a"}': "2x30"},
+    "OmbokaBookingSystemFails": {CALLS.format("ok"): "0+60x30", CALLS.format("timed_out"): "0+60x30"},
+    "OmbokaBookingSystemSlow": {
+        SLOW.format("3"): "0+10x30",
+        SLOW.format("5"): "0+60x30",
+        SLOW.format("+Inf"): "0+60x30",
+    },
+    "OmbokaProcessDown": {'up{job="gateway", instance="b"}': "0x30"},
+    "OmbokaNoGateway": {'up{job="gateway", instance="a"}': "_x30"},
+    "OmbokaNoAvailability": {'up{job="availability", instance="a"}': "_x30"},
+    "OmbokaNoBooking": {'up{job="booking", instance="a"}': "_x30"},
+    "OmbokaGatewayFails": {REQUESTS.format("200"): "0+60x30", REQUESTS.format("503"): "0+6x30"},
+    "OmbokaLookUpsWithoutAnswer": {"omboka_gateway_no_answer_total": "0+1x30"},
+    "OmbokaPublishFails": {"omboka_gateway_publish_failed_total": "0+1x30"},
+}
+
+
+def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Prometheus's own checker on this project's files and on a test's."""
+    mounts = ["-v", f"{DEPLOY / 'prometheus'}:/etc/prometheus:ro", "-v", f"{folder}:/cases:ro"]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--entrypoint",
+        "promtool",
+        *mounts,
+        PROMETHEUS,
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_prometheus_finds_nothing_wrong_with_its_files(tmp_path: Path) -> None:
+    """The configuration and the rules, by its own checker."""
+    done = promtool(tmp_path, "check", "config", "/etc/prometheus/prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(alerts())} rules found" in done.stdout
+
+
+def test_each_alert_comes_true_by_its_own_cause_alone(tmp_path: Path) -> None:
+    """One thing goes wrong at a time: that alert fires, and no other; and none while all is well."""
+    names = [rule["alert"] for rule in alerts()]
+    assert set(FIRES) == set(names)
+    tests = []
+    for cause, series in [("nothing", {}), *FIRES.items()]:
+        inputs = [{"series": name, "values": values} for name, values in {**WELL, **series}.items()]
+        tests.append(
+            {
+                "name": cause,
+                "interval": "1m",
+                "input_series": inputs,
+                "promql_expr_test": [
+                    {
+                        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                        "eval_time": "25m",
+                        "exp_samples": [{"labels": f'{{alertname="{cause}"}}', "value": 1}] if series else [],
+                    }
+                ],
+            }
+        )
+    content = {"rule_files": ["/etc/prometheus/alerts.yml"], "evaluation_interval": "1m", "tests": tests}
+    tmp_path.chmod(0o755)
+    (tmp_path / "alerts.test.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = promtool(tmp_path, "test", "rules", "/cases/alerts.test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_an_alert_comes_true_when_a_role_is_gone(used: Watched) -> None:
+    """The last booking worker ends, and Prometheus says so. Stands last: the system isn't whole after."""
+    used.run("stop", "booking")
+
+    def pending() -> set[str]:
+        return {alert["labels"]["alertname"] for alert in used.ask("alerts")["alerts"]}
+
+    await until(lambda: "OmbokaNoBooking" in pending(), "the missing role is told")

@@ -1,0 +1,69 @@
+"""What docs/operations.md says of settings, metrics and secrets is what there is."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.settings import Settings
+from tests.builders.deploy import DEPLOY, ROLES, ROOT, declared_metrics, documented, required_by
+
+DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Settings)}
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    """No setting is missing, none is told that there isn't, each default is the real one."""
+    rows = {name.strip("`").lower(): default.strip("`") for name, default, *_ in documented("Settings")}
+    assert rows.keys() == DEFAULTS.keys()
+    for name, told in rows.items():
+        expected = {"–": None, "none": ()}.get(told, told)
+        default = DEFAULTS[name]
+        # Where there may be several, none and no value are the same.
+        assert expected == (str(default) if isinstance(default, str | int | float) else expected), name
+        assert (expected in (None, ())) == (default in (None, ())), name
+
+
+@pytest.mark.parametrize("role", [*ROLES, "deploy"])
+def test_what_a_role_needs_is_told(role: str) -> None:
+    """By what the role itself demands before it starts."""
+    told = {
+        f"OMBOKA_{name.strip('`')}"
+        for name, _, needed_by, *_ in documented("Settings")
+        if role in needed_by.split(", ")
+    }
+    assert told == required_by(role) | ({"OMBOKA_CONFIG"} if role in ROLES else set())
+
+
+def test_every_metric_is_told_with_its_kind_and_labels() -> None:
+    """By what the code declares; who tells it is seen where the roles really run."""
+    rows = {name.strip("`"): (kind, labels) for name, kind, labels, *_ in documented("Metrics")}
+    declared = {one.name: (one.kind, one.labels) for one in declared_metrics().values()}
+    assert {
+        name: (kind, frozenset(filter(None, labels.split(", ")))) for name, (kind, labels) in rows.items()
+    } == declared
+    assert all(set(roles.split(", ")) <= set(ROLES) for *_, roles, _ in documented("Metrics"))
+
+
+def test_every_secret_of_the_kubernetes_base_is_told() -> None:
+    """Each file that a setting is read from is a key of the secret that is told for its role."""
+    told = {name: set(keys.split(" (")[0].replace("`", "").split(", ")) for name, keys in documented("Kubernetes")}
+    for role in (*ROLES, "deploy"):
+        text = (DEPLOY / "kubernetes" / f"{role}.yaml").read_text(encoding="utf-8")
+        template = next(one for one in yaml.safe_load_all(text) if one["kind"] in ("Deployment", "Job"))["spec"][
+            "template"
+        ]
+        (container,) = template["spec"]["containers"]
+        files = {one["value"].rpartition("/")[2] for one in container["env"] if one["name"].endswith("_FILE")}
+        shared = files & told["omboka-keys"]
+        assert files - shared == told[f"omboka-{role}"]
+
+
+def test_every_alert_is_spoken_of_in_a_runbook() -> None:
+    """A runbook that is reached by an alert names it."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        assert rule["alert"].removeprefix("Omboka") in text, rule["alert"]
