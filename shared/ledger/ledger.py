@@ -235,13 +235,19 @@ class Ledger:
                 .values(published_at=self._now(connection))
             )
 
-    def unpublished(self, *, older_than: float = 0.0, limit: int = 100) -> list[LedgerEvent]:
-        """The events that the log may lack, oldest first and in order within each row."""
+    def unpublished(
+        self, *, of_row: str | None = None, older_than: float = 0.0, limit: int = 100
+    ) -> list[LedgerEvent]:
+        """The events that the log may lack, of all rows or of one: oldest first and in order within each row."""
         with transaction(self.engine) as connection:
-            before = self._now(connection) - older_than
+            wanted = ledger_event.c.published_at.is_(None)
+            if of_row is not None:
+                wanted &= ledger_event.c.row_id == of_row
+            if older_than > 0:
+                wanted &= ledger_event.c.at <= self._now(connection) - older_than
             rows = connection.execute(
                 select(ledger_event)
-                .where(ledger_event.c.published_at.is_(None), ledger_event.c.at <= before)
+                .where(wanted)
                 .order_by(ledger_event.c.at, ledger_event.c.row_id, ledger_event.c.n)
                 .limit(limit)
             ).all()

@@ -9,12 +9,13 @@ import datetime as dt
 import random
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet
+from sqlalchemy import event
 
 from services.booking.looks import Schedule
 from services.booking.rebook import Deps, Saga
@@ -28,7 +29,7 @@ from shared.contracts.sections import OPEN_OUTCOMES, Outcome
 from shared.ledger.ledger import Ledger
 from shared.ledger.migrate import migrate
 from shared.ledger.port import Accepted, AcceptOutcome, NewRebooking, Sealed
-from shared.messaging.event_log import Head, NewEntry
+from shared.messaging.event_log import AppendOutcome, Head, LogUnavailable, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.presentation.yellow_box import yellow_box
 from shared.scheduling.failures import (
@@ -54,10 +55,20 @@ IDENTITY = Identity(
     actor=Actor(id=SUBJECT, type=ActorType.SUBJECT_OF_CARE),
 )
 SETTLE = 90.0
+FOREVER_SECONDS = 1e9
 
 
 class Crash(BaseException):
     """The worker dies here: nothing after this point happens in its process."""
+
+
+KindOfLedger = TypeVar("KindOfLedger", bound=Ledger)
+Gate = Callable[[str], Awaitable[None]]
+"""Where a test may hold a worker: `look`, `connect`, `purge`, `answer`."""
+
+
+async def open_gate(point: str) -> None:
+    """Hold nobody."""
 
 
 def a_booking(start: str = "20260203090000", end: str = "20260203092000", **fields: Any) -> Timeslot:
@@ -89,7 +100,9 @@ class FakeBookingSystem:
     """One booking, and what happens to the next update. `mishap` is taken once, then all is well again.
 
     Kinds: ok, info, error, taken_silently, lost, not_applied, late, resend, fault, fault_applied, vp004, vp008, vp009,
-    vp009_applied, malformed, malformed_applied, not_reached, hang, crash_before, crash_after.
+    vp009_applied, malformed, malformed_applied, not_reached, hang, crash_before, crash_after, crash_late.
+
+    `stale` = a look that is answered as if nothing had been applied, once.
     """
 
     clock: FixedClock
@@ -101,6 +114,9 @@ class FakeBookingSystem:
     forgets: bool = False
     another: Timeslot | None = None
     breaks: bool = False
+    stale: bool = False
+    before: Timeslot | None = None
+    gate: Gate = open_gate
     journal: list[tuple[float, str]] = field(default_factory=list)
     sends: int = 0
     looks: int = 0
@@ -120,20 +136,26 @@ class FakeBookingSystem:
 
     async def get_booking_details(self, facility: str, booking_id: str, context: CallContext) -> Timeslot | None:
         """The booking where it is, under the id that it has."""
+        await self.gate("look")
         self._look()
-        here = self.booking.healthcare_facility == facility and self.booking.booking_id == booking_id
-        return self.booking if here and not self.forgets else None
+        booking = self.booking
+        if self.stale and self.before is not None:
+            booking, self.stale = self.before, False
+        here = booking.healthcare_facility == facility and booking.booking_id == booking_id
+        return booking if here and not self.forgets else None
 
     async def get_subject_of_care_schedule(
         self, facility: str, subject: SubjectOfCareId, context: CallContext
     ) -> tuple[Timeslot, ...]:
         """The booking, when it is here."""
+        await self.gate("look")
         self._look()
         booked = () if self.forgets else (self.booking, self.another)
         return tuple(one for one in booked if one is not None and one.healthcare_facility == facility)
 
     async def connect(self, request: UpdateRequest, context: CallContext) -> FakeConnection:
         """Open a connection, unless the mishap is that it can't be."""
+        await self.gate("connect")
         if self.mishap == "not_reached":
             self.mishap = "ok"
             raise NotReached("refused")
@@ -149,6 +171,7 @@ class FakeBookingSystem:
     def apply(self, request: UpdateRequest) -> None:
         """Move the booking, for real."""
         new = request.timeslot
+        self.before = self.booking
         self.booking = self.booking.model_copy(
             update={
                 "start": new.start,
@@ -172,7 +195,10 @@ class FakeConnection:
         system = self._system
         kind, system.mishap = system.mishap, "ok"
         system.sends += 1
-        return self._receive(system, kind)
+        try:
+            return self._receive(system, kind)
+        finally:
+            await system.gate("answer")
 
     def _receive(self, system: FakeBookingSystem, kind: str) -> UpdateResult:
         applied = kind in ("ok", "info", "lost", "resend", "fault_applied", "vp009_applied", "malformed_applied")
@@ -182,9 +208,11 @@ class FakeConnection:
             system.apply(self._request)
         if kind == "crash_after":
             raise Crash
-        if kind == "late":
+        if kind in ("late", "crash_late"):
             at = system.clock.monotonic() + system.late_by
             system.later.append((at, lambda: system.apply(self._request)))
+            if kind == "crash_late":
+                raise Crash
         answers: dict[str, UpdateResult] = {
             "ok": UpdateResult(code=ResultCode.OK, text="UPDATED"),
             "info": UpdateResult(code=ResultCode.INFO, text="Kom fastande."),
@@ -214,6 +242,18 @@ class FakeConnection:
         """Close it."""
 
 
+class AwayLog(MemoryEventLog):
+    """An event log that may be away, and keeps what it has."""
+
+    away = False
+
+    async def append(self, rebooking_id: str, entries: Sequence[NewEntry], *, ttl: float = 24 * 3600) -> AppendOutcome:
+        """Append, unless it is away."""
+        if self.away:
+            raise LogUnavailable("away")
+        return await super().append(rebooking_id, entries, ttl=FOREVER_SECONDS)
+
+
 class SagaUnderTest:
     """A ledger, a booking system, an event log and workers, all under one virtual clock."""
 
@@ -221,11 +261,12 @@ class SagaUnderTest:
         self.clock = FixedClock(START)
         self.system = FakeBookingSystem(self.clock, **system)
         self.sealer = Sealer([Fernet.generate_key().decode()], "k" * 32)
-        folder = folder or Path(tempfile.mkdtemp(prefix="omboka-saga-"))
+        self._own = tempfile.TemporaryDirectory(prefix="omboka-saga-") if folder is None else None
+        folder = folder or Path(self._own.name if self._own else "")
         url = f"sqlite:///{folder}/ledger.db"
         migrate(url)
-        self.ledger = Ledger(url, self.sealer, now=lambda _: self.clock.now().timestamp())
-        self.log = MemoryEventLog(self.clock)
+        self.ledger = self.a_ledger(url)
+        self.log = AwayLog(self.clock)
         self.configuration = a_saga_configuration()
         self.boottime = 0.0
         self.pause_while_purging = 0.0
@@ -233,23 +274,30 @@ class SagaUnderTest:
         self.schedule = Schedule()
         self.sagas = [self.a_worker("one"), self.a_worker("two")]
 
-    def a_worker(self, owner: str) -> Saga:
+    def a_ledger(self, url: str, *, kind: type[KindOfLedger] = Ledger) -> KindOfLedger:  # type: ignore[assignment]
+        """A ledger under the virtual clock; it need not outlive a power cut."""
+        ledger = kind(url, self.sealer, now=lambda _: self.clock.now().timestamp())
+        event.listen(ledger.engine, "connect", lambda one, _: one.execute("PRAGMA synchronous=OFF").close())
+        return ledger
+
+    def a_worker(self, owner: str, *, ledger: Ledger | None = None) -> Saga:
         """A worker of the saga."""
 
         async def purge(facility: str) -> None:
+            await self.system.gate("purge")
             self.boottime, self.pause_while_purging = self.boottime + self.pause_while_purging, 0.0
 
         deps = Deps(
             configuration=self.configuration,
             systems=self.system,
-            ledger=self.ledger,
+            ledger=ledger or self.ledger,
             teller=Teller(self.log),
             rate=MemoryRate.of(self.configuration, self.clock),
             clock=self.clock,
             purge=purge,
             schedule=self.schedule,
             owner=owner,
-            boottime=lambda: self.boottime,
+            boottime=lambda: self.boottime + self.clock.monotonic(),
             chance=random.Random(1),
         )
         return Saga(deps)
@@ -259,6 +307,8 @@ class SagaUnderTest:
         for saga in self.sagas:
             saga.close()
         self.ledger.close()
+        if self._own is not None:
+            self._own.cleanup()
 
     def new_rebooking(self, *, target: str = HOME, command_id: str = "c1", **changes: Any) -> NewRebooking:
         """What the gateway would ask the ledger to accept."""
@@ -287,8 +337,12 @@ class SagaUnderTest:
 
     async def accept(self, **changes: Any) -> Accepted:
         """Accept a rebooking, with its event log opened."""
-        new = self.new_rebooking(**changes)
-        await self.log.open(new.rebooking_id, Head("o", new.rebooking_id, b""), [NewEntry(key="start", public=b"{}")])
+        return await self.open_and_accept(self.new_rebooking(**changes))
+
+    async def open_and_accept(self, new: NewRebooking) -> Accepted:
+        """Open an event log and accept what would be followed in it."""
+        head = Head("o", new.rebooking_id, b"")
+        await self.log.open(new.rebooking_id, head, [NewEntry(key="start", public=b"{}")], ttl=FOREVER_SECONDS)
         accepted: AcceptOutcome = self.ledger.accept(new)
         assert isinstance(accepted, Accepted), accepted
         return accepted

@@ -253,18 +253,22 @@ async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     assert second.fence > first.fence
 
 
-async def test_an_event_that_was_missed_is_told_once(saga: SagaUnderTest) -> None:
-    """Its number stays its own, so that a fold that has passed it ignores it; telling it again writes nothing."""
+async def test_events_reach_the_log_in_order_and_once(saga: SagaUnderTest) -> None:
+    """What couldn't be told goes before what follows it, and telling it again writes nothing."""
     saga.system.mishap = "lost"
     accepted = await saga.accept()
+    saga.log.away = True
+    await saga.step(accepted.row_id)
+    assert len(saga.ledger.unpublished()) == 3
+    saga.log.away = False
     await saga.run(accepted)
-    for event in saga.ledger.unpublished():
-        await saga.sagas[0]._deps.teller.tell(event)
+    assert saga.ledger.unpublished() == []
+    await saga.sagas[0]._deps.teller.tell(accepted.event)
     view = await saga.log.read(accepted.event.rebooking_id)
     assert view is not None
     told = [json.loads(entry.public)["name"].partition(".")[2] for entry in view.entries[1:]]
-    assert told == ["sending", "unknown", "confirmed", "accepted"]
-    assert [entry.key.rpartition(":")[2] for entry in view.entries[1:]] == ["2", "3", "4", "1"]
+    assert told == ["accepted", "sending", "unknown", "confirmed"]
+    assert [entry.key.rpartition(":")[2] for entry in view.entries[1:]] == ["1", "2", "3", "4"]
 
 
 async def test_a_pause_before_the_first_byte_does_not_send(saga: SagaUnderTest) -> None:
