@@ -1,17 +1,20 @@
 """Serving: the gateway at an address, and connections closed that never come to a request.
 
-aiohttp bounds the time of an answer but not that of a request's header, so that anybody could hold connections by
-sending a byte at a time. Source: the reliability rules 4.1, "Flood, slowloris".
+aiohttp bounds neither the time of a request's header nor that of its body, so that anybody could hold connections by
+sending a byte at a time; and it quotes a malformed request in the log, tokens and all.
+Source: the reliability rules 4.1, "Flood, slowloris" and "Logs".
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 IDLE_SECONDS = 8.0
 """How long a connection may take to come to its first request, header and all."""
@@ -19,7 +22,28 @@ IDLE_SECONDS = 8.0
 KEPT_SECONDS = 75.0
 """How long a connection that has had a request is kept for the next one: longer than proxies keep theirs."""
 
+BODY_SECONDS = 12.0
+"""How long a request's body may take; a little longer than a handler's own patience, whose answer says why."""
+
 LOOK_SECONDS = 1.0
+
+log = logging.getLogger("omboka.http")
+
+
+class Unquoted(logging.Filter):
+    """Says of a malformed request what is wrong with it and nothing of what it holds."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the record of a malformed request; leave every other one."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args = "a malformed request: %s", (type(error).__name__,)
+            record.exc_info = record.exc_text = None
+        return True
+
+
+log.addFilter(Unquoted())
 
 
 @dataclass(frozen=True)
@@ -37,6 +61,7 @@ async def serving(
     port: int,
     idle: float = IDLE_SECONDS,
     kept: float = KEPT_SECONDS,
+    body: float = BODY_SECONDS,
     drain: float = 10.0,
 ) -> AsyncIterator[Serving]:
     """Serve until the block ends; port 0 takes a free one. Stopping takes at most `drain` seconds. Raises OSError."""
@@ -46,9 +71,11 @@ async def serving(
         used.add(request.protocol)
 
     app.on_response_prepare.append(note)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=drain, keepalive_timeout=kept)
+    runner = web.AppRunner(
+        app, access_log=None, logger=log, handle_signals=False, shutdown_timeout=drain, keepalive_timeout=kept
+    )
     await runner.setup()
-    idler = asyncio.create_task(_close_idle(runner, used, idle))
+    idler = asyncio.create_task(_close_idle(runner, used, idle, body))
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
@@ -59,20 +86,29 @@ async def serving(
         await runner.cleanup()
 
 
-async def _close_idle(runner: web.AppRunner, used: set[object], idle: float) -> None:
-    """Close each connection that doesn't come to a first request in time."""
+async def _close_idle(runner: web.AppRunner, used: set[object], idle: float, body: float) -> None:
+    """Close each connection that doesn't come to a first request in time, or not to its request's end."""
     loop = asyncio.get_running_loop()
-    since: dict[web.RequestHandler, float] = {}
+    since: dict[tuple[web.RequestHandler, StreamReader | None], float] = {}
     while True:
-        await asyncio.sleep(min(LOOK_SECONDS, idle / 4))
+        await asyncio.sleep(min(LOOK_SECONDS, idle / 4, body / 4))
         server = runner.server
         if server is None:
             return
         now = loop.time()
         used.intersection_update(server.connections)
         # nothing public tells whether a connection has a request now
-        waiting = [one for one in server.connections if one not in used and one._current_request is None]
+        requests = [(one, one._current_request) for one in server.connections]
+        bodies = [(one, request.content if request is not None else None) for one, request in requests]
+        waiting = [
+            (one, content) for one, content in bodies if (one not in used if content is None else _comes(content))
+        ]
         since = {one: since.get(one, now) for one in waiting}
-        for handler, began in since.items():
-            if now - began >= idle and handler.transport is not None:
+        for (handler, content), began in since.items():
+            if now - began >= (idle if content is None else body) and handler.transport is not None:
                 handler.transport.abort()
+
+
+def _comes(content: StreamReader) -> bool:
+    """Whether there is more to come of a body."""
+    return not content.is_eof()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
+import pytest
 from aiohttp import web
 
 from services.gateway.serving import serving
@@ -19,6 +21,17 @@ async def slow(request: web.Request) -> web.Response:
 async def quick(request: web.Request) -> web.Response:
     """An answer that comes at once."""
     return web.Response(text="quick")
+
+
+async def broken(request: web.Request) -> web.Response:
+    """An answer that can't be made."""
+    raise ZeroDivisionError
+
+
+async def reading(request: web.Request) -> web.Response:
+    """An answer that reads a form first, for as long as it takes to come."""
+    await request.post()
+    return web.Response(text="read")
 
 
 GO: web.AppKey[asyncio.Event] = web.AppKey("go", asyncio.Event)
@@ -68,3 +81,62 @@ async def test_a_connection_that_has_had_a_request_is_kept_for_the_next():
         await asyncio.wait_for(used.readuntil(b"quick"), 10)
         used_writer.close()
         begun_writer.close()
+
+
+async def test_a_body_that_never_ends_is_hung_up_on():
+    """Whatever the handler waits for, nobody holds a connection by sending a form a byte at a time."""
+    app = web.Application()
+    app.router.add_post("/", reading)
+    async with serving(app, host="127.0.0.1", port=0, body=0.2) as served:
+        port = int(served.base_url.rpartition(":")[2])
+        form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n" + form
+        # Given a form that stops in the middle, and one that comes whole
+        half, half_writer = await asyncio.open_connection("127.0.0.1", port)
+        half_writer.write(head + b"a=b")
+        whole, whole_writer = await asyncio.open_connection("127.0.0.1", port)
+        whole_writer.write(head + b"a=bcdefgh")
+        # Then the one is hung up on, and the other answered
+        assert b"200 OK" in await asyncio.wait_for(whole.readuntil(b"read"), 10)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(half.read(), 10) == b""
+        half_writer.close()
+        whole_writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\nAuthorization: Bearer hemligt\xff\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer hemligt\x01\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: hemligt\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"hemligt" * 3000 + b"\r\n\r\n",
+    ],
+    ids=["line", "value", "twice", "too long"],
+)
+async def test_a_malformed_request_is_refused_and_not_quoted_in_the_log(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may hold a token or a name; and whoever sends many mustn't fill the log with what they choose."""
+    caplog.set_level(logging.DEBUG)
+    app = web.Application()
+    app.router.add_get("/", quick)
+    async with serving(app, host="127.0.0.1", port=0) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(served.base_url.rpartition(":")[2]))
+        writer.write(request_)
+        assert (await asyncio.wait_for(reader.readline(), 10)).split()[1:2] == [b"400"]
+        writer.close()
+    assert "hemligt" not in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO or record.exc_info]
+
+
+async def test_an_error_of_our_own_is_still_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody foresaw is a 500 with its traceback in the log."""
+    app = web.Application()
+    app.router.add_get("/", broken)
+    async with serving(app, host="127.0.0.1", port=0) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(served.base_url.rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 10)).split()[1:2] == [b"500"]
+        writer.close()
+    assert "ZeroDivisionError" in caplog.text
