@@ -57,7 +57,7 @@ class Sessions:
             return None
         try:
             session = Session.model_validate_json(self._fernet.decrypt(sealed))
-        except (InvalidToken, ValidationError, TypeError):
+        except (InvalidToken, ValidationError, TypeError, ValueError):  # a cookie may be any bytes
             return None
         return session if session.expires_at > now else None
 
@@ -68,5 +68,5 @@ class Sessions:
 
 def check_csrf(session: Session, given: str | None) -> None:
     """Refuse (not-allowed) a request that doesn't carry the session's own token."""
-    if not given or not hmac.compare_digest(session.csrf.encode(), given.encode()):
+    if not given or not given.isascii() or not hmac.compare_digest(session.csrf, given):
         raise Refusal(Problem(type=ProblemType.NOT_ALLOWED))

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import ClientResponse
 
 from services.gateway.deps import SESSIONS
-from services.gateway.session import COOKIE, Session
+from services.gateway.session import COOKIE, Session, check_csrf
 from services.gateway.sign_in import local_path
+from shared.contracts.problems import ProblemType, Refusal
 from tests.builders.gateway import OWN, Gateway, a_gateway, a_token
 
 PORTAL = {"Origin": "https://portal.example"}
@@ -95,6 +96,21 @@ async def test_the_interface_takes_the_cookie_with_its_csrf_token():
         assert (await gateway.client.get("/v1/me", headers=tampered)).status == 401
         gateway.clock.move(301)
         assert (await gateway.client.get("/v1/me", headers=good)).status == 401
+
+
+@pytest.mark.parametrize("sent", ["\udcff", "gAAAAA\udcff", "ÅÄÖ", "gAAAA", "\x00"])
+async def test_a_cookie_that_is_no_text_is_no_session(sent: str) -> None:
+    """Bytes beyond ASCII in the cookie or in the token against forged requests: refused, not an error of ours."""
+
+    class Request:
+        cookies = {COOKIE: sent}  # noqa: RUF012 - a request as far as reading goes
+
+    async with a_gateway() as gateway:
+        session = session_of(gateway, await hand_over(gateway))
+        assert gateway.client.app[SESSIONS].read(Request(), now=gateway.clock.now().timestamp()) is None  # type: ignore[arg-type]
+        with pytest.raises(Refusal) as refused:
+            check_csrf(session, sent)
+        assert refused.value.problem.type is ProblemType.NOT_ALLOWED
 
 
 async def test_the_socket_does_not_take_the_cookie():
