@@ -27,6 +27,7 @@ from services.gateway.deps import (
     TICKETING,
     Deps,
 )
+from services.gateway.forms import read_forms
 from services.gateway.jwks import JwksKeys, fetch_from
 from services.gateway.ledger_calls import LedgerCalls
 from services.gateway.limits import BODY_BYTES, Limits
@@ -45,7 +46,7 @@ def make_app(deps: Deps) -> web.Application:
     """Make the gateway of its adapters; ValueError when tokens can't be checked. It closes none of the adapters."""
     if not (deps.auth_jwks_url or deps.auth_key):
         raise ValueError("tokens can't be checked: neither auth_jwks_url nor auth_key is given")
-    app = web.Application(middlewares=[note_request, tell_problems], client_max_size=BODY_BYTES)
+    app = web.Application(middlewares=[note_request, tell_problems, read_forms], client_max_size=BODY_BYTES)
     app[DEPS] = deps
     app[SOCKETS] = OpenSockets()
     app[ORIGINS] = Origins(deps.allowed_origins, deps.public_url)

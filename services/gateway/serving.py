@@ -72,7 +72,13 @@ async def serving(
 
     app.on_response_prepare.append(note)
     runner = web.AppRunner(
-        app, access_log=None, logger=log, handle_signals=False, shutdown_timeout=drain, keepalive_timeout=kept
+        app,
+        access_log=None,
+        logger=log,
+        handle_signals=False,
+        shutdown_timeout=drain,
+        keepalive_timeout=kept,
+        auto_decompress=False,  # nobody is asked to compress: a bomb stays the few bytes that it is
     )
     await runner.setup()
     idler = asyncio.create_task(_close_idle(runner, used, idle, body))
