@@ -15,6 +15,7 @@ from services.availability.worker import Availability
 from shared.contracts.commands import LookUp
 from shared.contracts.routes import LOOK_UP_QUEUE, ROUTES
 from shared.messaging.worker_loop import WorkerLoop
+from shared.observability.traces import following
 
 log = logging.getLogger(__name__)
 
@@ -34,4 +35,9 @@ def _register(app: Celery, name: str, kind: type[LookUp], availability: Availabi
         except ValidationError as error:
             log.error("%s: a message of the wrong form was dropped (%d faults)", name, error.error_count())
             return
-        loop.submit(lambda: availability.handle(command))
+        loop.submit(lambda: _answer(availability, command))
+
+
+async def _answer(availability: Availability, command: LookUp) -> None:
+    with following(command.traceparent):
+        await availability.handle(command)

@@ -31,6 +31,7 @@ from shared.ledger.ledger import Claimed, Ledger, LostClaim
 from shared.ledger.port import LedgerEvent, LedgerUnavailable
 from shared.ledger.transitions import RowState
 from shared.observability.metrics import LATE_APPLIES
+from shared.observability.traces import following
 from shared.scheduling.failures import NotReached, SchedulingFailure
 from shared.scheduling.port import CallContext, Connection, LookUps, UpdateRequest, Updates
 from shared.scheduling.rate import Rate
@@ -90,10 +91,11 @@ class Saga:
         row = await self._db(deps.ledger.claim, row_id, deps.owner, lease=deps.schedule.lease)
         if row is None:
             return
-        try:
-            await self._story(row)
-        except LostClaim:
-            log.warning("row %s was taken over by another worker; nothing was written", row_id)
+        with following(row.traceparent):
+            try:
+                await self._story(row)
+            except LostClaim:
+                log.warning("row %s was taken over by another worker; nothing was written", row_id)
 
     async def _story(self, row: Claimed) -> None:
         facilities = self._facilities(row)

@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from services.gateway import metrics
+from services.gateway.tracing import traceparent
+from shared.observability.traces import following
 
 log = logging.getLogger("omboka.access")
 
@@ -20,6 +22,11 @@ log = logging.getLogger("omboka.access")
 @web.middleware
 async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count and log a request by its route's pattern, so that nothing that names a patient gets into either."""
+    with following(traceparent(request.headers)):
+        return await _noted(request, handler)
+
+
+async def _noted(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = time.perf_counter()
     status = 500
     try:

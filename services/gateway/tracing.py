@@ -6,12 +6,14 @@ import re
 import secrets
 from collections.abc import Mapping
 
+from shared.observability.traces import current_traceparent
+
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def traceparent(headers: Mapping[str, str]) -> str:
-    """The request's own trace, or a new one that nobody has asked to record."""
+    """The request's own trace, else the one that is followed here, else a new one that nobody has asked to record."""
     given = headers.get("traceparent", "")
     if _TRACEPARENT.fullmatch(given):
         return given
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    return current_traceparent() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

@@ -110,6 +110,7 @@ class _Line:
             producer=self._producer,
             queue=job.route.queue,
             expires=job.expires,
+            headers=_headers(job.message),
             retry=False,
             ignore_result=True,
             argsrepr="()",
@@ -162,6 +163,11 @@ class KombuPublisher:
             self._confirming.put_nowait(None)
         for line in self._lines:
             await asyncio.to_thread(line.join, 1.0)
+
+
+def _headers(message: dict[str, Any]) -> dict[str, str]:
+    traceparent = message.get("traceparent")
+    return {"traceparent": traceparent} if traceparent else {}
 
 
 def _connected(connect: Callable[..., Connection]) -> None:

@@ -11,6 +11,8 @@ import re
 import sys
 from typing import Any
 
+from shared.observability.traces import current_trace_id
+
 _NUMBER = re.compile(r"(?<![\w.-])(?:18|19|20)?\d{2}[01]\d[0-9]\d[-+]?[0-9PpTtFf]\d{3}(?![\w-])")
 _TOKEN = re.compile(r"\b(?:eyJ[\w-]+\.[\w-]+\.[\w-]+|gAAAAA[\w=-]{20,})")
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]+):[^@\s]+(?=@)")
@@ -24,7 +26,7 @@ def masked(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object for each record: time, level, logger, message, what was bound to it, and the traceback."""
+    """One JSON object for each record: time, level, logger, message, trace, what was bound to it, and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one masked line."""
@@ -34,6 +36,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if trace_id := current_trace_id():
+            shown["trace_id"] = trace_id
         shown |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             shown["traceback"] = self.formatException(record.exc_info)
