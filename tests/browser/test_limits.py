@@ -1,0 +1,48 @@
+"""What the pages weigh, and what a reload or a second click may not change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.test_pages import a_page, to_days
+
+pytestmark = pytest.mark.browser
+
+
+async def test_a_page_weighs_less_than_100_kb(chromium: Any) -> None:
+    """The document and everything it loads are transferred in under 100 kB, from our own address alone."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.reload()
+        await page.wait_for_selector(".timeslots button")
+        entries = await page.evaluate(
+            "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+            ".map(one => [one.name, one.encodedBodySize])"
+        )
+        origin = await page.evaluate("location.origin")
+        assert len(entries) > 1
+        assert all(name.startswith(origin) for name, _ in entries)
+        assert 0 < sum(size for _, size in entries) < 100_000
+
+
+async def test_a_reload_keeps_days_and_timeslots(chromium: Any) -> None:
+    """After a reload in the middle the chosen day and its timeslots are there, and nobody is asked again."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        asked = len(gateway.publisher.messages)
+        await page.reload()
+        await page.wait_for_selector(".timeslots button")
+        await page.wait_for_selector("#day-2026-02-02")
+        await gateway.settle()
+        assert len(gateway.publisher.messages) == asked
+
+
+async def test_space_chooses_a_day_as_enter_does(chromium: Any) -> None:
+    """Space on a free day leads to «VÄLJ TID»."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        await page.focus("#day-2026-02-04")
+        await page.keyboard.press("Space")
+        await page.wait_for_selector("#choose-time:focus")
