@@ -14,7 +14,7 @@ import warnings
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
         timer.daemon = True
         timer.start()
 
+    # Without a receiver Celery sets the root logger's level to its own, and the lines of each call are lost.
+    setup_logging.connect(_leave_logs, weak=False)
     worker_shutting_down.connect(end_for_certain, weak=False)
     worker = app.Worker(
         pool="threads",
@@ -42,3 +44,7 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _leave_logs(**_: object) -> None:
+    """The process has set its logs up already."""
