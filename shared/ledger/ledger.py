@@ -235,9 +235,7 @@ class Ledger:
                 .values(published_at=self._now(connection))
             )
 
-    def unpublished(
-        self, *, of_row: str | None = None, older_than: float = 0.0, limit: int = 100
-    ) -> list[LedgerEvent]:
+    def unpublished(self, *, of_row: str | None = None, older_than: float = 0.0, limit: int = 100) -> list[LedgerEvent]:
         """The events that the log may lack, of all rows or of one: oldest first and in order within each row."""
         with transaction(self.engine) as connection:
             wanted = ledger_event.c.published_at.is_(None)
