@@ -130,7 +130,8 @@ def _keys(arguments: argparse.Namespace) -> int:
 def _prepare(arguments: argparse.Namespace) -> int:
     from services.operations.prepare import run
 
-    return run(Path(arguments.folder), simulator_url=arguments.simulator_url)
+    shares = Path(arguments.shares) if arguments.shares else None
+    return run(Path(arguments.folder), simulator_url=arguments.simulator_url, shares=shares)
 
 
 def _health(arguments: argparse.Namespace) -> int:
@@ -194,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare = add("prepare", _prepare, "Write keys, and for a demo a configuration, into a folder that roles share.")
     prepare.add_argument("--folder", required=True, metavar="FOLDER")
     prepare.add_argument("--simulator-url", metavar="URL", help="write the demo's configuration for this simulator")
+    prepare.add_argument("--shares", metavar="FOLDER", help="give each part what it needs, in a folder of its own here")
 
     health = add("health", _health, "Ask a role whether it is ready: for a container's health check.")
     health.add_argument("role", choices=["gateway", "availability", "booking", "simulator"])

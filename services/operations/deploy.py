@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from amqp.exceptions import AccessRefused
+
 from shared.ledger.migrate import is_current, migrate
 from shared.ledger.port import LedgerUnavailable
 from shared.messaging.topology import declare_topology, missing_queues
@@ -23,6 +25,9 @@ def run(settings: Settings, *, check: bool) -> int:
             print(f"omboka: queue {name} is declared")
     except LedgerUnavailable as error:
         print(f"omboka: {error}: is OMBOKA_DATABASE_URL right, and the database up?", file=sys.stderr)
+        return 1
+    except AccessRefused:
+        print("omboka: the broker refuses: has the user of OMBOKA_BROKER_URL the right to declare?", file=sys.stderr)
         return 1
     except OSError as error:
         print(

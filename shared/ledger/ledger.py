@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.contracts.identifiers import hsa_key
@@ -238,7 +238,7 @@ class Ledger:
     def unpublished(self, *, of_row: str | None = None, older_than: float = 0.0, limit: int = 100) -> list[LedgerEvent]:
         """The events that the log may lack, of all rows or of one: oldest first and in order within each row."""
         with transaction(self.engine) as connection:
-            wanted = ledger_event.c.published_at.is_(None)
+            wanted: ColumnElement[bool] = ledger_event.c.published_at.is_(None)
             if of_row is not None:
                 wanted &= ledger_event.c.row_id == of_row
             if older_than > 0:

@@ -50,8 +50,13 @@ def dead_letter_queue() -> Queue:
 def make_celery(name: str, broker_url: str, *, embedded: bool = False) -> Celery:
     """Make an application for a broker; each role registers its own tasks on it."""
     app = Celery(name, broker=broker_url, set_as_current=False)
+    known = list(queues(embedded=embedded).values())
+    for queue in known:
+        # Queues are declared at deployment; a role's user of the broker has no right to.
+        queue.no_declare = not embedded
     app.conf.update(
-        task_queues=list(queues(embedded=embedded).values()),
+        task_queues=known,
+        worker_consumer="shared.messaging.consumer:Consumer",
         task_default_queue=LOOK_UP_QUEUE,
         task_default_exchange_type="topic",
         task_create_missing_queues=False,
