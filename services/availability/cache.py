@@ -9,6 +9,8 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar, cast
 
 from shared.clock import Clock
@@ -66,32 +68,42 @@ class MemoryCache:
             self._generations[facility] = self._generations.get(facility, 0) + 1
 
 
+@dataclass(eq=False)
+class _Flight:
+    """A call under way, and how many wait for it."""
+
+    task: asyncio.Task[object]
+    waiters: int = 0
+
+
 class SingleFlight:
     """Callers who want the same thing at once share one call; it ends when its last waiter has left."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, tuple[asyncio.Task[object], list[int]]] = {}
+        self._flights: dict[str, _Flight] = {}
         self.shared = 0
 
     async def do(self, key: str, make: Callable[[], Awaitable[Result]]) -> Result:
         """Give the result of the call under this key, made by whoever came first."""
         flight = self._flights.get(key)
         if flight is None:
-            task: asyncio.Task[object] = asyncio.create_task(_coroutine(make))
-            flight = self._flights[key] = (task, [0])
-            task.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight = self._flights[key] = _Flight(asyncio.create_task(_coroutine(make)))
+            flight.task.add_done_callback(partial(self._land, key, flight))
         else:
             self.shared += 1
-        task, waiters = flight
-        waiters[0] += 1
+        flight.waiters += 1
         try:
-            return await asyncio.shield(cast("asyncio.Task[Result]", task))
-        except asyncio.CancelledError:
-            if waiters[0] == 1 and not task.done():
-                task.cancel()
-            raise
+            return await asyncio.shield(cast("asyncio.Task[Result]", flight.task))
         finally:
-            waiters[0] -= 1
+            flight.waiters -= 1
+            if not flight.waiters and not flight.task.done():
+                # Whoever comes from here on needs a call of their own: this one is only ending.
+                self._land(key, flight, flight.task)
+                flight.task.cancel()
+
+    def _land(self, key: str, flight: _Flight, _: asyncio.Task[object]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
 
 async def _coroutine(make: Callable[[], Awaitable[Result]]) -> Result:

@@ -112,7 +112,11 @@ class Rebooking:
     async def frame(self) -> dict[str, Any]:
         """The next frame; an event is folded in."""
         assert self._socket is not None
-        message = await asyncio.wait_for(self._socket.receive(), PATIENCE)
+        try:
+            message = await asyncio.wait_for(self._socket.receive(), PATIENCE)
+        except TimeoutError:
+            came = [(event["seq"], event["name"], event["final"]) for event in self.events]
+            raise AssertionError(f"no frame in {PATIENCE:g} s; the events that came: {came}") from None
         assert message.type is aiohttp.WSMsgType.TEXT, f"the socket closed: {message.data} {message.extra}"
         frame: dict[str, Any] = json.loads(message.data)
         if frame["type"] == "event":
