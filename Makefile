@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-$(shell cat requirements.txt pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 WITHOUT_SERVERS := not servers and not containers and not browser and not chaos
+WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format lock clean
+.PHONY: help setup demo test test-servers test-all check format lock clean
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,11 +30,13 @@ $(STAMP):
 demo: setup ## run everything in one process with simulated booking systems: http://localhost:8080
 	@$(BIN)/omboka demo $(ARGS)
 
-test: setup ## run every test that needs no server
-	@$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" $(ARGS)
+test: setup ## run every test that needs no server, in WORKERS=2 processes; ARGS="PATH -k NAME" chooses some
+	@$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-all: setup ## run every test; servers are found or started, and a missing one fails
-	@$(BIN)/python -m pytest -q $(ARGS)
+test-servers: setup ## run the others: servers are found or started, and a missing one fails
+	@$(BIN)/python -m pytest -q -m "not ($(WITHOUT_SERVERS))" $(ARGS)
+
+test-all: test test-servers ## run every test
 
 check: setup ## format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check --quiet services shared tests
