@@ -38,6 +38,10 @@ test-servers: setup ## run the others: servers are found or started, and a missi
 
 test-all: test test-servers ## run every test
 
+.PHONY: mutations
+mutations: setup ## take each guard of the saga out in turn: every one must be missed (OMBOKA_EXAMPLES stories each, 2000)
+	@$(BIN)/python -m tests.mutations $(ARGS)
+
 check: setup ## format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check --quiet services shared tests
 	@$(BIN)/ruff check --quiet services shared tests

@@ -1,6 +1,6 @@
 """Is each guard of the saga needed? Each is taken out in turn, and the saga's machine must find a story that does harm.
 
-    python -m tests.mutations [--examples 2000] [--seed N] [NAME ...]
+    make mutations [ARGS="[--examples 2000] [--seed N] [NAME ...]"]
 
 A copy of the code is changed, never the code itself. Exit code 0: the whole code passes and every mutant is caught.
 Source: the saga's rules 3.8.
@@ -235,7 +235,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the code and every mutant, two at a time, and print a line for each."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these guards")
-    parser.add_argument("--examples", type=int, default=2000, help="stories for each at most (default 2000)")
+    most = int(os.environ.get("OMBOKA_EXAMPLES", "2000"))
+    parser.add_argument("--examples", type=int, default=most, help="stories for each (OMBOKA_EXAMPLES, else 2000)")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="the same seed, the same stories")
     chosen = parser.parse_args(arguments)
     mutants = [one for one in MUTANTS if not chosen.names or one.name in chosen.names]
