@@ -5,13 +5,26 @@ Only for what may reach Redis twice: scripts whose first key makes them the same
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
 
 AGAIN = 5
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.2
+PROBE_SECONDS = 0.5
+
+Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 
 def redis_at(url: str, *, patience: float, most: int = 64) -> redis.asyncio.Redis:
@@ -24,3 +37,50 @@ def redis_at(url: str, *, patience: float, most: int = 64) -> redis.asyncio.Redi
         url, socket_connect_timeout=patience, max_connections=most, timeout=patience, retry=retry
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+class Dispensable:
+    """Asks a Redis that one can do without: an answer in time, or none.
+
+    After a failure nobody waits for it again until it has answered a ping, which is sent beside everybody's way. So a
+    Redis that is gone costs a few askers their patience, once, and not every asker each time.
+    """
+
+    def __init__(self, connection: redis.asyncio.Redis, *, patience: float) -> None:
+        self._redis = connection
+        self._patience = patience
+        self._gone = False
+        self._probe_from = 0.0
+        self._probing: asyncio.Task[None] | None = None
+
+    async def ask(self, make: Callable[[], Awaitable[Result]], otherwise: Other) -> Result | Other:
+        """What `make` gives; `otherwise` when Redis fails, takes longer than the patience, or is known to be gone."""
+        if self._gone:
+            self._probe()
+            return otherwise
+        try:
+            async with asyncio.timeout(self._patience):
+                return await make()
+        except (RedisError, OSError, TimeoutError):
+            log.debug("Redis doesn't answer", exc_info=True)
+            self._gone = True
+            self._probe()
+            return otherwise
+
+    async def close(self) -> None:
+        """Give the connections up."""
+        if self._probing is not None:
+            self._probing.cancel()
+        await self._redis.aclose()
+
+    def _probe(self) -> None:
+        if time.monotonic() >= self._probe_from and (self._probing is None or self._probing.done()):
+            self._probing = asyncio.create_task(self._ping())
+
+    async def _ping(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._redis.ping()
+            self._gone = False
+        except (RedisError, OSError, TimeoutError):
+            self._probe_from = time.monotonic() + PROBE_SECONDS

@@ -1,37 +1,75 @@
 """The cache of look-ups: final bytes, sealed, seconds long, each under a key that only its own patient has.
 
-A cache that fails makes things slower and never wrong. Source: architecture, "Cache"; the reliability rules 4.1.
+Every answer is kept under the generation of its facility, and a purge begins a new one, so that it forgets everything
+at once. The cache also says which of several processes makes a call that all of them want. A cache that fails makes
+things slower and never wrong. Source: architecture, "Cache"; the reliability rules 4.1.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, TypeVar, cast
+from typing import Protocol
 
 from shared.clock import Clock
 
-Result = TypeVar("Result")
+
+@dataclass(frozen=True)
+class Place:
+    """Where an answer is kept: its key, its facility, and for how many seconds it is fresh and then stale."""
+
+    key: str
+    facility: str
+    fresh: float
+    stale: float = 0.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands at a place: the answer, whether it is fresh, and the generation of its facility.
+
+    A generation of None means that the cache doesn't answer: nothing is known, and nothing can be kept.
+    """
+
+    value: bytes | None = None
+    fresh: bool = False
+    generation: int | None = None
+    leads: bool = False
+    """Whether it is now for whoever looked to make the call: they took the lead, and nobody else has it."""
+
+
+NOTHING = Found()
 
 
 class Cache(Protocol):
-    """Bytes by key, for a while. An implementation never raises: what it can't do it leaves."""
+    """Answers by place, for a while. An implementation never raises: what it can't do it leaves."""
 
-    async def get(self, key: str) -> bytes | None:
-        """The value, None when it isn't there."""
+    async def look(self, place: Place) -> Found:
+        """What stands there, of the facility's current generation alone."""
 
-    async def put(self, key: str, value: bytes, *, seconds: float) -> None:
-        """Keep a value for so long."""
+    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
+        """What stands there; unless that is fresh, take the lead for so many seconds if nobody has it."""
 
-    async def generation(self, facility: str) -> int:
-        """The number of times a facility's answers have been purged; part of every key."""
+    async def go_on_leading(self, place: Place, generation: int, owner: str, *, seconds: float) -> None:
+        """Keep the lead for so many seconds from now, if it is still the owner's."""
+
+    async def keep(self, place: Place, generation: int, owner: str | None, value: bytes) -> None:
+        """Keep an answer that was asked for in this generation, and give the lead up; after a purge nobody finds it."""
+
+    async def leave(self, place: Place, generation: int, owner: str) -> None:
+        """Give the lead up, if it is still the owner's."""
 
     async def purge(self, facility: str) -> None:
         """Forget every answer of a facility."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    value: bytes
+    generation: int
+    fresh_until: float
+    ends: float
 
 
 class MemoryCache:
@@ -41,70 +79,63 @@ class MemoryCache:
         self._clock = clock
         self._most = most
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._generations: dict[str, int] = {}
+        self._leads: dict[tuple[str, int], tuple[str, float]] = {}
 
-    async def get(self, key: str) -> bytes | None:
-        """The value, None when it isn't there or its time is over."""
+    async def look(self, place: Place) -> Found:
+        """What stands there and hasn't come to its end."""
         with self._lock:
-            expires, value = self._kept.get(key, (0.0, b""))
-        return value if expires > self._clock.monotonic() else None
+            return self._found(place)
 
-    async def put(self, key: str, value: bytes, *, seconds: float) -> None:
-        """Keep a value; the oldest makes room."""
+    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
+        """What stands there; unless that is fresh, the lead if nobody has it."""
         with self._lock:
-            self._kept[key] = (self._clock.monotonic() + seconds, value)
-            self._kept.move_to_end(key)
+            found = self._found(place)
+            now = self._clock.monotonic()
+            holder, until = self._leads.get((place.key, generation), (owner, 0.0))
+            if found.fresh or (holder != owner and until > now):
+                return found
+            self._leads[place.key, generation] = (owner, now + seconds)
+            return Found(found.value, False, found.generation, leads=True)
+
+    async def go_on_leading(self, place: Place, generation: int, owner: str, *, seconds: float) -> None:
+        """Keep the lead if it is still the owner's."""
+        with self._lock:
+            if self._holder(place, generation) == owner:
+                self._leads[place.key, generation] = (owner, self._clock.monotonic() + seconds)
+
+    async def keep(self, place: Place, generation: int, owner: str | None, value: bytes) -> None:
+        """Keep an answer and give the lead up; the oldest makes room."""
+        with self._lock:
+            fresh_until = self._clock.monotonic() + place.fresh
+            self._kept[place.key] = _Kept(value, generation, fresh_until, fresh_until + place.stale)
+            self._kept.move_to_end(place.key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+            self._left(place, generation, owner)
 
-    async def generation(self, facility: str) -> int:
-        """The number of purges of a facility."""
-        return self._generations.get(facility, 0)
+    async def leave(self, place: Place, generation: int, owner: str) -> None:
+        """Give the lead up if it is still the owner's."""
+        with self._lock:
+            self._left(place, generation, owner)
 
     async def purge(self, facility: str) -> None:
         """Forget every answer of a facility."""
         with self._lock:
             self._generations[facility] = self._generations.get(facility, 0) + 1
 
+    def _holder(self, place: Place, generation: int) -> str | None:
+        holder, _ = self._leads.get((place.key, generation), (None, 0.0))
+        return holder
 
-@dataclass(eq=False)
-class _Flight:
-    """A call under way, and how many wait for it."""
+    def _left(self, place: Place, generation: int, owner: str | None) -> None:
+        if owner is not None and self._holder(place, generation) == owner:
+            del self._leads[place.key, generation]
 
-    task: asyncio.Task[object]
-    waiters: int = 0
-
-
-class SingleFlight:
-    """Callers who want the same thing at once share one call; it ends when its last waiter has left."""
-
-    def __init__(self) -> None:
-        self._flights: dict[str, _Flight] = {}
-        self.shared = 0
-
-    async def do(self, key: str, make: Callable[[], Awaitable[Result]]) -> Result:
-        """Give the result of the call under this key, made by whoever came first."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.create_task(_coroutine(make)))
-            flight.task.add_done_callback(partial(self._land, key, flight))
-        else:
-            self.shared += 1
-        flight.waiters += 1
-        try:
-            return await asyncio.shield(cast("asyncio.Task[Result]", flight.task))
-        finally:
-            flight.waiters -= 1
-            if not flight.waiters and not flight.task.done():
-                # Whoever comes from here on needs a call of their own: this one is only ending.
-                self._land(key, flight, flight.task)
-                flight.task.cancel()
-
-    def _land(self, key: str, flight: _Flight, _: asyncio.Task[object]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-
-
-async def _coroutine(make: Callable[[], Awaitable[Result]]) -> Result:
-    return await make()
+    def _found(self, place: Place) -> Found:
+        generation = self._generations.get(place.facility, 0)
+        kept, now = self._kept.get(place.key), self._clock.monotonic()
+        if kept is None or kept.generation != generation or kept.ends <= now:
+            return Found(generation=generation)
+        return Found(kept.value, kept.fresh_until > now, generation)

@@ -14,8 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from services.availability.cache import Cache, SingleFlight
+from services.availability.cache import Cache, Place
 from services.availability.guard import Guards
+from services.availability.single_flight import SingleFlight, one_of_all
 from shared.clock import Clock
 from shared.configuration import Configuration, Facility
 from shared.contracts.identifiers import hsa_key
@@ -213,46 +214,58 @@ class Sources:
         *,
         stale: float = STALE_SECONDS,
     ) -> Answer[Value]:
-        generation = await self._cache.generation(hsa_key(facility.id))
-        key = self._key(interaction, facility, asking, (str(generation), *parts))
-        kept = await self._kept(key, kind)
-        age = (self._clock.now() - kept.fetched_at).total_seconds() if kept else None
-        if kept is not None and age is not None and age < fresh:
+        place = Place(self._key(interaction, facility, asking, parts), hsa_key(facility.id), fresh, stale)
+        found = await self._cache.look(place)
+        if found.fresh and (kept := self._opened(found.value, kind)) is not None:
             LOOK_UPS.labels(interaction.value, "hit").inc()
             return kept
+        generation = found.generation
         result = "joined"
 
-        async def fetch() -> Answer[Value]:
+        async def ask() -> Answer[Value]:
             nonlocal result
             result = "miss"
             value = await self._guarded(facility, asking, make)
-            answer = Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
-            if fresh > 0:
-                await self._keep(key, kind, answer, seconds=fresh + stale)
-            return answer
+            return Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
+
+        async def fetch() -> Answer[Value]:
+            if fresh <= 0 or generation is None:
+                return await ask()  # nothing can be kept, so nothing can be left for others to find
+            own: Answer[Value] | None = None
+
+            async def make_own() -> bytes:
+                nonlocal own
+                own = await ask()
+                return self._closed(own, kind)
+
+            seconds = self._patience(facility, asking)
+            value = await one_of_all(self._cache, place, generation, make_own, seconds=seconds, clock=self._clock)
+            return own or self._opened(value, kind) or await ask()
 
         try:
-            return await self._flights.do(key, fetch)
+            # A call of before a purge is joined by nobody who comes after it.
+            return await self._flights.do(f"{place.key} {generation}", fetch)
         except SchedulingFailure:
-            if kept is None or age is None or age >= fresh + stale:
+            if found.fresh or (kept := self._opened(found.value, kind)) is None:
                 raise
             LOOK_UPS.labels(interaction.value, "stale").inc()
             return Answer(kept.value, SourceStatus.STALE, kept.fetched_at)
         finally:
             LOOK_UPS.labels(interaction.value, result).inc()
 
+    def _patience(self, facility: Facility, asking: Asking) -> float:
+        """How many seconds an answer of a facility's booking system may take."""
+        limits = self._configuration.producers[facility.producers[0]]
+        left = asking.deadline - self._clock.now().timestamp()
+        return max(0.0, min(left, limits.timeouts.read + limits.limits.wait))
+
     async def _guarded(
         self, facility: Facility, asking: Asking, make: Callable[[CallContext], Awaitable[Value]]
     ) -> Value:
-        name = facility.producers[0]
-        limits = self._configuration.producers[name]
-        left = asking.deadline - self._clock.now().timestamp()
-        seconds = min(left, limits.timeouts.read + limits.limits.wait)
-
         async def call(seconds: float) -> Value:
             return await make(CallContext(asking.identity.actor, asking.correlation_id, timeout=seconds))
 
-        return await self._guards.call(name, call, seconds=max(seconds, 0.0))
+        return await self._guards.call(facility.producers[0], call, seconds=self._patience(facility, asking))
 
     def _key(self, interaction: Interaction, facility: Facility, asking: Asking, parts: tuple[str, ...]) -> str:
         identity = asking.identity
@@ -265,8 +278,7 @@ class Sources:
             *parts,
         )
 
-    async def _kept(self, key: str, kind: TypeAdapter[Value]) -> Answer[Value] | None:
-        sealed = await self._cache.get(key)
+    def _opened(self, sealed: bytes | None, kind: TypeAdapter[Value]) -> Answer[Value] | None:
         if sealed is None:
             return None
         try:
@@ -275,16 +287,21 @@ class Sources:
         except (SealBroken, ValueError):
             return None  # of another version, or under another key: as good as not there
 
-    async def _keep(self, key: str, kind: TypeAdapter[Value], answer: Answer[Value], *, seconds: float) -> None:
+    def _closed(self, answer: Answer[Value], kind: TypeAdapter[Value]) -> bytes:
         value = kind.dump_python(answer.value, mode="json", context={"reveal": True})
-        kept = _Kept(fetched_at=answer.fetched_at, value=value)
-        await self._cache.put(key, self._sealer.seal(kept.model_dump_json().encode()), seconds=seconds)
+        return self._sealer.seal(_Kept(fetched_at=answer.fetched_at, value=value).model_dump_json().encode())
 
     async def _kept_contracts(self, facility: Facility) -> Answer[frozenset[Interaction]] | None:
-        return await self._kept(f"contracts:1:{hsa_key(facility.id)}", _CONTRACTS)
+        found = await self._cache.look(_contracts_place(facility))
+        return self._opened(found.value, _CONTRACTS)
 
     async def _keep_contracts(self, facility: Facility, answer: Answer[frozenset[Interaction]]) -> None:
-        await self._keep(f"contracts:1:{hsa_key(facility.id)}", _CONTRACTS, answer, seconds=7 * 24 * 3600)
+        await self._cache.keep(_contracts_place(facility), 0, None, self._closed(answer, _CONTRACTS))
+
+
+def _contracts_place(facility: Facility) -> Place:
+    # The registry's word, which no rebooking changes: of no facility whose answers are ever purged.
+    return Place(f"contracts:1:{hsa_key(facility.id)}", "registry", fresh=7 * 24 * 3600)
 
 
 def _search_key(window: DateWindow, filters: SearchFilters) -> tuple[str, ...]:

@@ -5,17 +5,10 @@ When Redis doesn't answer each process falls back on a bucket of its own, so tha
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
-from redis.exceptions import RedisError
-
 from shared.clock import Clock
 from shared.configuration import Configuration
-from shared.redis_connection import redis_at
+from shared.redis_connection import Dispensable, redis_at
 from shared.scheduling.rate import MemoryRate
-
-log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.25
 
@@ -40,8 +33,9 @@ class RedisRate:
     def __init__(self, url: str, configuration: Configuration, clock: Clock) -> None:
         self._limits = {name: producer.limits for name, producer in configuration.producers.items()}
         self._alone = MemoryRate(self._limits, clock)
-        self._redis = redis_at(url, patience=PATIENCE_SECONDS)
-        self._take = self._redis.register_script(_TAKE)
+        connection = redis_at(url, patience=PATIENCE_SECONDS)
+        self._asked = Dispensable(connection, patience=PATIENCE_SECONDS)
+        self._take = connection.register_script(_TAKE)
 
     async def take(self, producer: str) -> float:
         """Take a token, or say how many seconds it is until one will be there."""
@@ -59,14 +53,13 @@ class RedisRate:
 
     async def close(self) -> None:
         """Give the connections up."""
-        await self._redis.aclose()
+        await self._asked.close()
 
     async def _ask(self, producer: str, *, must: bool) -> float | None:
         limits = self._limits[producer]
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                arguments: list[str | float] = [limits.rate or 0.0, limits.burst, "1" if must else "0"]
-                return float(await self._take(keys=[f"omboka:rate:{producer}"], args=arguments))
-        except (RedisError, OSError, TimeoutError):
-            log.debug("the shared rate doesn't answer", exc_info=True)
-            return None
+        arguments: list[str | float] = [limits.rate or 0.0, limits.burst, "1" if must else "0"]
+
+        async def take() -> float:
+            return float(await self._take(keys=[f"omboka:rate:{producer}"], args=arguments))
+
+        return await self._asked.ask(take, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.availability.cache import SingleFlight
+from services.availability.single_flight import SingleFlight
 
 
 class Calls:
