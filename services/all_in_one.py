@@ -28,6 +28,8 @@ from services.booking.telling import Teller
 from services.gateway.app import make_app
 from services.gateway.deps import Deps as GatewayDeps
 from services.gateway.serving import serving
+from shared.audit.audit_log import AuditLog, sink_of
+from shared.audit.auditor import Auditor
 from shared.clock import Clock, SystemClock
 from shared.configuration import Configuration
 from shared.contracts.identifiers import hsa_key
@@ -78,6 +80,7 @@ async def running(
     sealer = _sealer(settings)
     await asyncio.to_thread(migrate, str(settings.database_url))
     ledger = Ledger(str(settings.database_url), sealer)
+    audit = AuditLog(sink_of(settings.audit), sealer.digest, clock, role="all-in-one")
     events = MemoryEventLog(clock)
     cache = MemoryCache(clock)
     rate = MemoryRate.of(configuration, clock)
@@ -95,7 +98,17 @@ async def running(
         availability = Availability(
             configuration, systems=systems, events=events, cache=cache, rate=rate, sealer=sealer, clock=clock
         )
-        deps = BookingDeps(configuration, systems, ledger, teller, rate, clock, purge, schedule or Schedule())
+        deps = BookingDeps(
+            configuration,
+            systems,
+            ledger,
+            teller,
+            rate,
+            clock,
+            purge,
+            Auditor(audit, sealer, clock),
+            schedule or Schedule(),
+        )
         saga = Saga(deps)
         return availability, saga, Dispatcher(ledger, saga, teller)
 
@@ -113,6 +126,7 @@ async def running(
             publisher=publisher,
             ledger=ledger,
             tickets=MemoryTickets(clock),
+            audit=audit,
             sealer=sealer,
             session_key=str(settings.session_key),
             clock=clock,
@@ -141,12 +155,15 @@ async def running(
         await asyncio.to_thread(loop.stop)
         saga.close()
         ledger.close()
+        await asyncio.to_thread(audit.close)
 
 
 async def run_all_in_one(configuration: Configuration, settings: Settings, *, config_path: str, port: int) -> int:
-    """Run until told to end; the ledger is `omboka.db` beside the configuration unless a setting names another."""
+    """Run until told to end; ledger and audit log are beside the configuration unless a setting names others."""
     if settings.database_url is None:
-        settings = replace(settings, database_url=f"sqlite:///{beside(config_path)}")
+        settings = replace(settings, database_url=f"sqlite:///{beside(config_path, 'omboka.db')}")
+    if settings.audit is None:
+        settings = replace(settings, audit=beside(config_path, "omboka-audit"))
     async with running(configuration, settings, host="0.0.0.0", port=port) as system:
         print(f"omboka: listening at {system.base_url}", flush=True)
         await told_to_end()
@@ -160,9 +177,9 @@ def _sealer(settings: Settings) -> Sealer:
         raise SettingsError(f"OMBOKA_DATA_KEYS or OMBOKA_HMAC_KEY can't be used: {error}") from None
 
 
-def beside(config_path: str) -> str:
-    """The ledger's file beside a configuration file."""
-    return os.path.join(os.path.dirname(os.path.abspath(config_path)), "omboka.db")
+def beside(config_path: str, name: str) -> str:
+    """The path of a file or folder beside a configuration file."""
+    return os.path.join(os.path.dirname(os.path.abspath(config_path)), name)
 
 
 async def told_to_end() -> None:

@@ -140,6 +140,12 @@ def _health(arguments: argparse.Namespace) -> int:
     return look(arguments.role, _settings())
 
 
+def _audit(arguments: argparse.Namespace) -> int:
+    from services.operations.audit import run
+
+    return run(arguments.paths, _settings())
+
+
 def _ledger(arguments: argparse.Namespace) -> int:
     from services.operations.ledger import run
 
@@ -212,6 +218,11 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("--as", dest="state", required=True, choices=["confirmed", "not_applied", "other_time"])
     resolve.add_argument("--reason", required=True, help="how you know; kept with the row")
     actions.add_parser("purge", help="erase what has been kept for as long as it may be")
+
+    audit = add("audit", _audit, "Check that the record of who read and changed what stands as it was written.")
+    checks = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = checks.add_parser("verify", help="find the first broken link of its chains, if there is one")
+    verify.add_argument("paths", nargs="*", metavar="PATH", help="files or folders; - is standard input")
     return parser
 
 

@@ -24,6 +24,7 @@ async def run_demo(*, port: int) -> int:
         keys = new_keys()
         settings = Settings(
             database_url=f"sqlite:///{folder}/omboka.db",
+            audit=f"{folder}/audit",
             data_keys=(keys["data_keys"],),
             hmac_key=keys["hmac_key"],
             session_key=keys["session_key"],

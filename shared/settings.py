@@ -31,7 +31,8 @@ class Settings:
     """Every setting, as text is read from the environment; secrets don't show in the repr.
 
     `listen` and `metrics_listen` are `host:port`; `drain_seconds` is how long a role may take to end;
-    `trusted_proxies` counts the proxies in front whose X-Forwarded-For is believed.
+    `trusted_proxies` counts the proxies in front whose X-Forwarded-For is believed; `audit` is the folder of the audit
+    log, or `stdout`, which it also is when nothing is set.
     """
 
     config: str | None = None
@@ -52,6 +53,7 @@ class Settings:
     trusted_proxies: int = 0
     listen: str = "0.0.0.0:8080"
     metrics_listen: str | None = None
+    audit: str | None = None
     drain_seconds: float = 43.0
     log_level: str = "INFO"
 

@@ -10,6 +10,8 @@ from services.booking import tasks
 from services.booking.dispatcher import Dispatcher
 from services.booking.rebook import Deps, Saga
 from services.booking.telling import Teller
+from shared.audit.audit_log import AuditLog, sink_of
+from shared.audit.auditor import Auditor
 from shared.clock import SystemClock
 from shared.configuration import Configuration
 from shared.contracts.routes import BOOKING_QUEUE
@@ -39,7 +41,10 @@ def run(configuration: Configuration, settings: Settings) -> int:
     settings.require("broker_url", "events_url", "database_url", "data_keys", "hmac_key")
     set_up_logs(settings.log_level)
     clock = SystemClock()
-    ledger = Ledger(str(settings.database_url), Sealer(settings.data_keys, str(settings.hmac_key)))
+    sealer = Sealer(settings.data_keys, str(settings.hmac_key))
+    ledger = Ledger(str(settings.database_url), sealer)
+    audit = AuditLog(sink_of(settings.audit), sealer.digest, clock, role="booking")
+    auditor = Auditor(audit, sealer, clock)
     loop = WorkerLoop("rebookings", bound=IN_FLIGHT)
     loop.start()
     systems = SchedulingClient(configuration, on_call=count_call)
@@ -55,9 +60,13 @@ def run(configuration: Configuration, settings: Settings) -> int:
         )
         purge = RedisPurge(settings.cache_url).purge if settings.cache_url else purge_nothing
         owner = f"{socket.gethostname()}-{os.getpid()}"
-        saga = Saga(Deps(configuration, systems, ledger, teller, rate, clock, purge, owner=owner))
+        saga = Saga(Deps(configuration, systems, ledger, teller, rate, clock, purge, auditor, owner=owner))
         if settings.metrics_listen:
-            checks = {"event_log": events.ping, "ledger": lambda: asyncio.to_thread(ledger.ping)}
+            checks = {
+                "event_log": events.ping,
+                "ledger": lambda: asyncio.to_thread(ledger.ping),
+                "audit_log": auditor.ping,
+            }
             await serve_operations(*listen_address(settings.metrics_listen), checks)
         return saga, Dispatcher(ledger, saga, teller)
 
@@ -76,3 +85,4 @@ def run(configuration: Configuration, settings: Settings) -> int:
         loop.stop(patience=settings.drain_seconds)
         saga.close()
         ledger.close()
+        audit.close()

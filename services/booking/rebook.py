@@ -21,6 +21,8 @@ from services.booking.classify import Proves, classify, describe
 from services.booking.looks import Schedule, backoff, next_look
 from services.booking.reconcile import Conclusion, Evidence, Look, Where, judge, look
 from services.booking.telling import Teller
+from shared.audit.audit_log import AuditUnavailable
+from shared.audit.auditor import Auditor
 from shared.clock import Clock
 from shared.configuration import Configuration, Facility
 from shared.contracts.civil_time import CivilTime
@@ -62,6 +64,7 @@ class Deps:
     rate: Rate
     clock: Clock
     purge: Callable[[str], Awaitable[None]]
+    auditor: Auditor
     schedule: Schedule = field(default_factory=Schedule)
     owner: str = "booking"
     boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -430,8 +433,18 @@ class Saga:
         self, row: Claimed, state: RowState, outcome: Outcome | None, *, next_in: float | None, **values: Any
     ) -> tuple[Claimed, LedgerEvent | None]:
         moved, event = await self._db(self._deps.ledger.move, row, state, outcome=outcome, next_in=next_in, **values)
+        self._note(row, state)
         await self._tell(event)
         return moved, event
+
+    def _note(self, row: Claimed, state: RowState) -> None:
+        """Note for the audit log what a rebooking came to; where that can't be, the ledger has it all the same."""
+        try:
+            self._deps.auditor.note_own(
+                "booking", row.sealed.identity, "rebook", state.value, of=row.rebooking_id, command_id=row.command_id
+            )
+        except AuditUnavailable:
+            log.error("row %s: its move to %s could not be noted in the audit log", row.id, state.value)
 
     async def _stay(self, row: Claimed, outcome: Outcome | None, *, next_in: float | None, **values: Any) -> Claimed:
         stayed, event = await self._db(self._deps.ledger.stay, row, next_in=next_in, outcome=outcome, **values)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from services.gateway import metrics, refusals
+from services.gateway import auditing, metrics, refusals
 from services.gateway.deps import BOOKINGS, LIMITS, REBOOKINGS, RELAY, TICKETING
 from services.gateway.identity import Caller
 from services.gateway.problems import preferred_language
@@ -114,6 +114,7 @@ async def command(request: web.Request) -> web.Response:
     set_language(request, (await rebookings.open(caller, rebooking_id)).facts.language)
     request.app[LIMITS].count_command(caller.owner)
     wanted = CLIENT_COMMAND.validate_json(body, strict=True)
+    auditing.commands(request, wanted.name, wanted.id)
     try:
         seq = await rebookings.command(caller, rebooking_id, wanted, traceparent=traceparent(request.headers))
     except Exception:

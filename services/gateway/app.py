@@ -10,10 +10,12 @@ from aiohttp import web
 
 from services.gateway import health
 from services.gateway.access_log import note_request
+from services.gateway.auditing import note_access
 from services.gateway.auth import Authenticator, DevelopmentKey, Keys
 from services.gateway.background import Background
 from services.gateway.bookings import Bookings
 from services.gateway.deps import (
+    AUDITOR,
     AUTHENTICATOR,
     BACKGROUND,
     BOOKINGS,
@@ -40,18 +42,22 @@ from services.gateway.routes import ROUTES
 from services.gateway.session import Sessions
 from services.gateway.ticketing import Ticketing
 from services.gateway.websocket import SOCKETS, OpenSockets, close_all
+from shared.audit.auditor import Auditor
 
 
 def make_app(deps: Deps) -> web.Application:
     """Make the gateway of its adapters; ValueError when tokens can't be checked. It closes none of the adapters."""
     if not (deps.auth_jwks_url or deps.auth_key):
         raise ValueError("tokens can't be checked: neither auth_jwks_url nor auth_key is given")
-    app = web.Application(middlewares=[note_request, tell_problems, read_forms], client_max_size=BODY_BYTES)
+    app = web.Application(
+        middlewares=[note_request, note_access, tell_problems, read_forms], client_max_size=BODY_BYTES
+    )
     app[DEPS] = deps
     app[SOCKETS] = OpenSockets()
     app[ORIGINS] = Origins(deps.allowed_origins, deps.public_url)
     app[LIMITS] = Limits(deps.configuration.limits, deps.clock, trusted_proxies=deps.trusted_proxies)
     app[SESSIONS] = Sessions(deps.session_key, secure=(deps.public_url or "").startswith("https:"))
+    app[AUDITOR] = Auditor(deps.audit, deps.sealer, deps.clock)
     app[TICKETING] = Ticketing(deps.tickets, deps.sealer)
     app.cleanup_ctx.extend([_draining, _background, _ledger, _tokens, _rebookings, _relay, _bookings])
     app.on_response_prepare.append(_unnamed)

@@ -19,6 +19,8 @@ from services.gateway.rebookings import Rebookings
 from services.gateway.relay import Relay
 from services.gateway.session import Sessions
 from services.gateway.ticketing import Ticketing
+from shared.audit.audit_log import Audit
+from shared.audit.auditor import Auditor
 from shared.clock import Clock, SystemClock
 from shared.configuration import Configuration
 from shared.contracts.model import Identity
@@ -43,6 +45,7 @@ class Deps:
     publisher: Publisher
     ledger: Accepting
     tickets: Tickets
+    audit: Audit
     sealer: Sealer
     session_key: str = field(repr=False)
     clock: Clock = field(default_factory=SystemClock)
@@ -61,6 +64,7 @@ class Deps:
 
 
 DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)
+AUDITOR: web.AppKey[Auditor] = web.AppKey("auditor", Auditor)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator", Authenticator)
 BOOKINGS: web.AppKey[Bookings] = web.AppKey("bookings", Bookings)
 BACKGROUND: web.AppKey[Background] = web.AppKey("background", Background)

@@ -12,15 +12,16 @@ from aiohttp import web
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from services.gateway.deps import AUTHENTICATOR, DEPS, LEDGER
+from services.gateway.deps import AUDITOR, AUTHENTICATOR, DEPS, LEDGER
 from services.gateway.requests import json_response
+from shared.audit.audit_log import AuditUnavailable
 from shared.ledger.port import LedgerUnavailable
 from shared.messaging.event_log import LogUnavailable
 from shared.messaging.publisher import PublishFailed
 
 PATIENCE_SECONDS = 2.0
 DRAINING: web.AppKey[asyncio.Event] = web.AppKey("draining", asyncio.Event)
-UNREACHABLE = (LogUnavailable, LedgerUnavailable, PublishFailed, TimeoutError)
+UNREACHABLE = (AuditUnavailable, LogUnavailable, LedgerUnavailable, PublishFailed, TimeoutError)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -36,6 +37,7 @@ async def readyz(request: web.Request) -> web.Response:
         "event_log": deps.events.ping,
         "broker": deps.publisher.ping,
         "ledger": ledger.ping,
+        "audit_log": app[AUDITOR].ping,
         "token_keys": app[AUTHENTICATOR].ready,
     }
     answers = await asyncio.gather(*(_answers(ping) for ping in parts.values()))

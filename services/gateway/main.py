@@ -9,6 +9,8 @@ import signal
 from services.gateway.app import make_app
 from services.gateway.deps import Deps
 from services.gateway.serving import serving
+from shared.audit.audit_log import AuditLog, sink_of
+from shared.clock import SystemClock
 from shared.configuration import Configuration
 from shared.ledger.ledger import Ledger
 from shared.messaging.celery_app import make_celery
@@ -35,6 +37,7 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
     tickets = RedisTickets(str(settings.events_url))
     publisher = KombuPublisher(make_celery("omboka-gateway", str(settings.broker_url)))
     ledger = Ledger(str(settings.database_url), sealer)
+    audit = AuditLog(sink_of(settings.audit), sealer.digest, SystemClock(), role="gateway")
     app = make_app(
         Deps(
             configuration=configuration,
@@ -42,6 +45,7 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
             publisher=publisher,
             ledger=ledger,
             tickets=tickets,
+            audit=audit,
             sealer=sealer,
             session_key=str(settings.session_key),
             auth_key=settings.auth_key,
@@ -71,6 +75,7 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
         await tickets.close()
         await events.close()
         ledger.close()
+        await asyncio.to_thread(audit.close)
     return 0
 
 

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
 from services.gateway import refusals
+from shared.audit.audit_log import AuditUnavailable
 from shared.contracts.model import Language
 from shared.contracts.problems import Problem, ProblemType, Refusal
 from shared.ledger.port import LedgerUnavailable
@@ -28,6 +29,7 @@ LANGUAGE: web.RequestKey[Language] = web.RequestKey("language", str)  # type: ig
 CONTENT_TYPE = "application/problem+json"
 
 RAISED: dict[type[Exception], Problem] = {
+    AuditUnavailable: Problem(type=ProblemType.OVERLOADED, retry_after=5),
     LogUnavailable: Problem(type=ProblemType.OVERLOADED, retry_after=1),
     LedgerUnavailable: Problem(type=ProblemType.OVERLOADED, retry_after=1),
     PublishFailed: Problem(type=ProblemType.OVERLOADED, retry_after=5),

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from services.gateway import refusals
+from services.gateway import auditing, refusals
 from services.gateway.deps import AUTHENTICATOR, DEPS, ORIGINS, SESSIONS
 from services.gateway.identity import Caller
 from services.gateway.problems import LANGUAGE, preferred_language
@@ -24,13 +24,14 @@ async def caller_of(request: web.Request) -> Caller:
     """Who asks: by bearer token, else by the browser's session, which needs the same origin and its CSRF token."""
     authorization = request.headers.get("Authorization")
     if authorization is not None:
-        return await request.app[AUTHENTICATOR].by_header(authorization)
+        return auditing.known(request, await request.app[AUTHENTICATOR].by_header(authorization))
     session = request.app[SESSIONS].read(request, now=request.app[DEPS].clock.now().timestamp())
     if session is None:
         raise Refusal(Problem(type=ProblemType.NOT_AUTHENTICATED))
     request.app[ORIGINS].check_own(request)
     check_csrf(session, request.headers.get(CSRF_HEADER))
-    return request.app[AUTHENTICATOR].caller(session.identity, expires_at=session.expires_at, acting=session.acting)
+    caller = request.app[AUTHENTICATOR].caller(session.identity, expires_at=session.expires_at, acting=session.acting)
+    return auditing.known(request, caller)
 
 
 def set_language(request: web.Request, language: Language) -> None:

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from services.gateway import auditing
 from services.gateway.deps import AUTHENTICATOR, DEPS, ORIGINS, SESSIONS
 from services.gateway.problems import preferred_language, problem_of, response
 from services.gateway.session import CSRF_FIELD, CSRF_HEADER, check_csrf
+from shared.audit.audit_log import AuditUnavailable
 from shared.contracts.problems import Refusal
 
 
@@ -22,9 +24,10 @@ async def begin_session(request: web.Request) -> web.Response:
         form = await request.post()
         token = form.get("token")
         caller = await request.app[AUTHENTICATOR].by_token(token if isinstance(token, str) else "")
-    except Refusal as refusal:
+        auditing.known(request, caller)
+    except (Refusal, AuditUnavailable) as error:
         language = preferred_language(request)
-        return response(problem_of(refusal, language), language)
+        return response(problem_of(error, language), language)
     answer = web.Response(status=303, headers={"Location": local_path(form.get("next")), "Cache-Control": "no-store"})
     request.app[SESSIONS].begin(answer, caller)
     return answer

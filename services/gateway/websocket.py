@@ -18,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from services.gateway import metrics, refusals
-from services.gateway.deps import AUTHENTICATOR, DEPS, LIMITS, ORIGINS, REBOOKINGS, RELAY, TICKETING
+from services.gateway.auditing import known
+from services.gateway.deps import AUDITOR, AUTHENTICATOR, DEPS, LIMITS, ORIGINS, REBOOKINGS, RELAY, TICKETING
 from services.gateway.identity import Caller
 from services.gateway.limits import FRAME_BYTES
 from services.gateway.problems import preferred_language, problem_of
 from services.gateway.rebookings import Rebooking
 from services.gateway.tracing import traceparent
+from shared.audit.audit_log import AuditUnavailable
 from shared.clock import Clock
 from shared.contracts.commands import CLIENT_COMMAND
 from shared.contracts.model import Language
@@ -31,6 +33,9 @@ from shared.contracts.problems import Problem, ProblemType, Refusal
 from shared.messaging.event_log import LogUnavailable
 
 log = logging.getLogger(__name__)
+
+FOLLOW = "follow"
+"""What following a rebooking's events is called in the audit log."""
 
 SUBPROTOCOL = "omboka.v1"
 QUEUE = 256
@@ -173,7 +178,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
     authorization = request.headers.get("Authorization")
     request.app[ORIGINS].check_listed(request, needed=authorization is None)
     limits = request.app[LIMITS]
-    caller = await request.app[AUTHENTICATOR].by_header(authorization) if authorization is not None else None
+    caller = None
+    if authorization is not None:
+        caller = known(request, await request.app[AUTHENTICATOR].by_header(authorization))
     with limits.socket_of_address(limits.address(request)):
         ws = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,),
@@ -217,6 +224,7 @@ class _Conversation:
             if hello is None:
                 return
             rebooking = await self._open()
+            self._note(FOLLOW, "opened")
             self._socket.after = hello.after
             caller = self._caller
             assert caller is not None
@@ -224,8 +232,10 @@ class _Conversation:
                 self._socket.live_until(caller.expires_at)
                 async with self._app[RELAY].following(self._id, self._socket, deadlines=rebooking.deadlines):
                     await self._listen()
-        except (Refusal, LogUnavailable) as error:
+        except (Refusal, LogUnavailable, AuditUnavailable) as error:
             problem = problem_of(error, self._language)
+            with contextlib.suppress(AuditUnavailable):  # nothing was given that would have to be noted
+                self._note(FOLLOW, problem.type.value)
             self._tell(None, problem)
             self._socket.close(CLOSE_CODES.get(problem.type, WSCloseCode.SERVICE_RESTART))
 
@@ -294,14 +304,18 @@ class _Conversation:
     async def _command(self, content: dict[str, Any]) -> None:
         caller = self._caller
         assert caller is not None
+        self._app[AUDITOR].check()
         self._app[LIMITS].count_command(caller.owner)
         command = CLIENT_COMMAND.validate_json(json.dumps(content), strict=True)
         try:
             seq = await self._app[REBOOKINGS].command(caller, self._id, command, traceparent=self._traceparent)
-        except Exception:
+        except Exception as error:
             metrics.COMMANDS.labels(command.name, "refused").inc()
+            refused = error.problem.type if isinstance(error, Refusal) else ProblemType.OVERLOADED
+            self._note(command.name, refused.value, command.id)
             raise
         metrics.COMMANDS.labels(command.name, "accepted").inc()
+        self._note(command.name, "accepted", command.id)
         self._socket.send({"type": "accepted", "id": command.id, "seq": seq})
 
     async def _renew(self, hello: Hello) -> None:
@@ -313,6 +327,11 @@ class _Conversation:
             raise Refusal(Problem(type=ProblemType.NOT_AUTHENTICATED))
         self._caller = renewed
         self._socket.live_until(renewed.expires_at)
+
+    def _note(self, act: str, outcome: str, command_id: str | None = None) -> None:
+        """Note what whoever is known by now has done over this socket."""
+        if self._caller is not None:
+            self._app[AUDITOR].note(self._caller.identity, act, outcome, of=self._id, command_id=command_id)
 
     def _tell(self, command_id: str | None, problem: Problem) -> None:
         self._socket.send({"type": "problem", "id": command_id, "problem": problem.public(self._language)})

@@ -12,6 +12,9 @@ import json
 import sys
 from typing import Any
 
+from shared.audit.audit_log import STANDARD_OUTPUT, AuditLog, StandardError, sink_of
+from shared.audit.chain import Access
+from shared.clock import SystemClock
 from shared.contracts.sections import Outcome, OutcomeState
 from shared.ledger.ledger import Ledger
 from shared.ledger.port import LedgerUnavailable
@@ -29,14 +32,34 @@ ROWS_FOR = 365 * 24 * 3600.0
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Do one action on the ledger; gives the exit code."""
     settings.require("database_url", "data_keys", "hmac_key")
-    ledger = Ledger(str(settings.database_url), Sealer(settings.data_keys, str(settings.hmac_key)))
+    sealer = Sealer(settings.data_keys, str(settings.hmac_key))
+    ledger = Ledger(str(settings.database_url), sealer)
+    # What is printed is the operator's: without a folder, entries go where the logs go.
+    sink = StandardError() if settings.audit in (None, STANDARD_OUTPUT) else sink_of(settings.audit)
+    audit = AuditLog(sink, sealer.digest, SystemClock(), role="ledger")
     try:
-        return _do(ledger, arguments)
+        code = _do(ledger, arguments)
+        audit.note(_access(arguments, code))
+        return code
     except LedgerUnavailable as error:
         print(f"omboka: {error}", file=sys.stderr)
         return 1
     finally:
         ledger.close()
+        audit.close()
+
+
+def _access(arguments: argparse.Namespace, code: int) -> Access:
+    """An operator's access; whose rebooking it is, the ledger knows."""
+    return Access(
+        at=dt.datetime.now(dt.UTC),
+        actor=getpass.getuser(),
+        actor_type="operator",
+        subject=None,
+        act=f"ledger {arguments.action}",
+        outcome="done" if code == 0 else "refused",
+        of=getattr(arguments, "id", None),
+    )
 
 
 def _do(ledger: Ledger, arguments: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@ from sqlalchemy import event
 from services.booking.looks import Schedule
 from services.booking.rebook import Deps, Saga
 from services.booking.telling import Teller
+from shared.audit.audit_log import MemoryAudit
+from shared.audit.auditor import Auditor
 from shared.clock import FixedClock
 from shared.configuration import Configuration
 from shared.contracts.civil_time import STOCKHOLM, CivilTime
@@ -271,6 +273,7 @@ class SagaUnderTest:
         self.boottime = 0.0
         self.pause_while_purging = 0.0
         self.told: list[Outcome] = []
+        self.audit = MemoryAudit()
         self.schedule = Schedule()
         self.sagas = [self.a_worker("one"), self.a_worker("two")]
 
@@ -295,6 +298,7 @@ class SagaUnderTest:
             rate=MemoryRate.of(self.configuration, self.clock),
             clock=self.clock,
             purge=purge,
+            auditor=Auditor(self.audit, self.sealer, self.clock),
             schedule=self.schedule,
             owner=owner,
             boottime=lambda: self.boottime + self.clock.monotonic(),

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from services.gateway.app import make_app
 from services.gateway.auth import sign_development_token
 from services.gateway.deps import BACKGROUND, Deps
+from shared.audit.audit_log import MemoryAudit
 from shared.clock import FixedClock
 from shared.configuration import Configuration, parse_configuration
 from shared.contracts.civil_time import STOCKHOLM
@@ -489,6 +490,7 @@ async def a_gateway(*, configuration: Configuration | None = None, **changes: An
         publisher=publisher,
         ledger=ledger,
         tickets=MemoryTickets(clock),
+        audit=MemoryAudit(),
         sealer=a_sealer(),
         session_key=SESSION_KEY,
         clock=clock,

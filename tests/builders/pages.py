@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from services.gateway.app import make_app
 from services.gateway.deps import Deps
 from services.gateway.pages import add_pages
+from shared.audit.audit_log import MemoryAudit
 from shared.clock import FixedClock
 from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import Actor, ActorType, Identity
@@ -98,6 +99,7 @@ async def a_visit(*, signed_in: bool = True, **changes: Any) -> AsyncIterator[Vi
         "publisher": publisher,
         "ledger": ledger,
         "tickets": MemoryTickets(clock),
+        "audit": MemoryAudit(),
         "sealer": a_sealer(),
         "session_key": SESSION_KEY,
         "clock": clock,

@@ -156,6 +156,7 @@ def a_settings(folder: Path) -> Settings:
     keys = new_keys()
     settings = Settings(
         database_url=f"sqlite:///{folder}/omboka.db",
+        audit=f"{folder}/audit",
         hmac_key=keys["hmac_key"],
         session_key=keys["session_key"],
         auth_key=keys["auth_key"],
@@ -186,6 +187,7 @@ async def servers(
         "OMBOKA_HMAC_KEY": str(settings.hmac_key),
         "OMBOKA_SESSION_KEY": str(settings.session_key),
         "OMBOKA_AUTH_KEY": str(settings.auth_key),
+        "OMBOKA_AUDIT": str(settings.audit),
         "OMBOKA_LISTEN": f"127.0.0.1:{ports[0]}",
         "PATH": os.environ["PATH"],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from services.gateway import auditing
 from services.gateway.deps import AUTHENTICATOR, DEPS, ORIGINS, SESSIONS
 from services.gateway.pages.drawing import draw, page, see_other
 from services.gateway.problems import preferred_language
@@ -38,5 +39,5 @@ async def sign_in(request: web.Request) -> web.Response:
     expires_at = deps.clock.now().timestamp() + DEMO_SECONDS
     caller = request.app[AUTHENTICATOR].caller(deps.demo_patients[int(chosen)], expires_at=expires_at, acting=False)
     answer = see_other("/bookings")
-    request.app[SESSIONS].begin(answer, caller)
+    request.app[SESSIONS].begin(answer, auditing.known(request, caller))
     return answer

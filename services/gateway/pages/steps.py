@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from pydantic import ValidationError
 
+from services.gateway import auditing
 from services.gateway.deps import DEPS, LIMITS, REBOOKINGS
 from services.gateway.pages.calendar_file import calendar_file as as_calendar_file
 from services.gateway.pages.drawing import draw, draw_stop, page, see_other
@@ -74,6 +75,7 @@ async def act(request: web.Request) -> web.Response:
     content = command_of(form, snapshot)
     if content is None:
         return see_other(here)
+    auditing.commands(request, content["name"], content["id"])
     request.app[LIMITS].count_command(visitor.caller.owner)
     try:
         await _command(request, visitor, content)

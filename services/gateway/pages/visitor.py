@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from services.gateway import auditing
 from services.gateway.deps import AUTHENTICATOR, DEPS, ORIGINS, SESSIONS
 from services.gateway.identity import Caller
 from services.gateway.session import CSRF_FIELD, check_csrf
@@ -26,7 +27,7 @@ def visitor_of(request: web.Request) -> Visitor:
     if session is None:
         raise Refusal(Problem(type=ProblemType.NOT_AUTHENTICATED))
     caller = request.app[AUTHENTICATOR].caller(session.identity, expires_at=session.expires_at, acting=session.acting)
-    return Visitor(caller, session.csrf)
+    return Visitor(auditing.known(request, caller), session.csrf)
 
 
 async def form_of(request: web.Request) -> tuple[Visitor, dict[str, str]]:
