@@ -1,22 +1,37 @@
-"""A browser: Debian's Chromium, driven by Playwright."""
+"""What every browser test shares: one Chromium, and one whole system with simulated booking systems."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
-from typing import Any
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
+import yaml
+from playwright.async_api import Browser, async_playwright
+
+from services.demo import identity_of
+from services.simulator.demo import demo_text
+from services.simulator.people import patients
+from tests.browser.chromium import launched
+from tests.browser.system import PATIENTS, System
+from tests.end_to_end.stacks import embedded
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Any]:
-    """Chromium without a window; fails with what to install when it isn't there."""
-    path = shutil.which("chromium")
-    assert path, "Chromium is missing. On Debian: apt-get install chromium"
-    from playwright.async_api import async_playwright
-
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Chromium without a window, started once."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = await launched(playwright)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """The whole on embedded adapters, with patients enough for each test to take one of its own."""
+    folder: Path = tmp_path_factory.mktemp("pages")
+    people = tuple(identity_of(patient) for patient in patients(PATIENTS))
+    simulator = {**yaml.safe_load(demo_text("http://127.0.0.1:1"))["simulator"], "patients": PATIENTS, "mishaps": []}
+    async with embedded(folder, demo_patients=people, simulator=simulator) as stack:
+        yield await System.of(stack)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.test_pages import a_page, to_days
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_page_weighs_less_than_100_kb(chromium: Any) -> None:

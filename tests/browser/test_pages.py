@@ -12,7 +12,7 @@ from shared.contracts.sections import OutcomeState
 from tests.builders.gateway import OTHER, OWN, Gateway, a_timeslot
 from tests.builders.pages import a_visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:
         await page.wait_for_selector("#choose-time:focus")
         await gateway.settle()
         await gateway.tell_timeslots(a_timeslot(start="20260204090000", end="20260204093000"))
-        await page.wait_for_selector("#status:has-text('1 lediga tider')", state="attached")
+        await page.wait_for_selector("#status:has-text('1 ledig tid')", state="attached")
         assert await page.evaluate("document.activeElement.id") == "choose-time"
 
 

@@ -59,8 +59,9 @@ class Shown:
 
     def form(self, do: str) -> dict[str, str]:
         """The hidden fields of the form that does something; it must be there."""
+        outside = re.search(rf'<button[^>]* form="(\w+)"[^>]* value="{do}"', self.html)
         for form in re.findall(r"<form.*?</form>", self.html, re.DOTALL):
-            if f'value="{do}"' in form:
+            if f'value="{do}"' in form or (outside and f'id="{outside[1]}"' in form):
                 hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
                 return {**{name: unescape(value) for name, value in hidden}, "do": do}
         raise AssertionError(f"there is no form that does {do}: {self.text}")

@@ -27,6 +27,7 @@ from services.simulator.demo import demo_text
 from shared.clock import Clock, OffsetClock, SystemClock
 from shared.configuration import Configuration
 from shared.contracts.civil_time import STOCKHOLM
+from shared.contracts.model import Identity
 from shared.settings import Settings
 from tests.end_to_end.portal import Portal
 
@@ -110,9 +111,13 @@ async def embedded(
     profiles: dict[str, dict[str, Any]] | None = None,
     facilities: dict[str, dict[str, Any]] | None = None,
     quick: Schedule = QUICK,
+    demo_patients: tuple[Identity, ...] = (),
     **changes: Any,
 ) -> AsyncIterator[Stack]:
-    """Run the demo's facilities on embedded adapters from a given day on, with what a test changes of them."""
+    """Run the demo's facilities on embedded adapters from a given day on, with what a test changes of them.
+
+    With `demo_patients`, their entrance is there as in the demo.
+    """
     clock = OffsetClock(start)
     paths = a_configuration("http://127.0.0.1:1", profiles, facilities, **changes)
     simulator = TestServer(make_app(paths, clock=clock.now))
@@ -121,7 +126,7 @@ async def embedded(
     configuration = a_configuration(simulator_url, profiles, facilities, **changes)
     settings = a_settings(folder)
     try:
-        async with running(configuration, settings, clock=clock, schedule=quick) as system:
+        async with running(configuration, settings, clock=clock, schedule=quick, demo_patients=demo_patients) as system:
             yield Stack(system.base_url, simulator_url, str(settings.auth_key), configuration, clock, system)
     finally:
         invalid = [call for call in simulator.app[BOOKING_SYSTEMS].calls.find() if not call["valid"]]

@@ -38,6 +38,7 @@ async def show(request: web.Request) -> web.Response:
         found=found,
         facility=facility,
         list_words=LIST_WORDS,
+        listing=True,
     )
 
 

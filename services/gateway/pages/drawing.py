@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_templates() -> jinja2.Environment:
     """The templates: everything escaped; what a section or problem doesn't have counts as nothing."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates")
-    return jinja2.Environment(
+    templates = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    templates.filters["named"] = named
+    return templates
+
+
+def named(characters: Sequence[Mapping[str, str]]) -> str:
+    """Each refused character as it is; one that can't be seen by its code point."""
+    return " ".join(one["char"].strip() or one["codepoint"] for one in characters)
 
 
 def draw(
@@ -58,6 +65,8 @@ def draw(
         "demo": deps.demo,
         "waits": False,
         "live": None,
+        "listing": False,
+        "step_number": None,
     }
     text = request.app[TEMPLATES].get_template(template).render({**shared, **values})
     answer = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")

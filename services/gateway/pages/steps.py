@@ -20,7 +20,7 @@ from services.gateway.pages.calendar_file import calendar_file as as_calendar_fi
 from services.gateway.pages.drawing import draw, draw_stop, page, see_other
 from services.gateway.pages.month import month_of
 from services.gateway.pages.visitor import Visitor, form_of, visitor_of
-from services.gateway.problems import problem_of
+from services.gateway.problems import preferred_language, problem_of
 from services.gateway.rebookings import Rebooking
 from services.gateway.tracing import traceparent
 from shared.contracts.commands import CLIENT_COMMAND
@@ -158,17 +158,18 @@ async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, A
     if isinstance(found, Rebooking):
         entry = digest("calendar", visitor.caller.owner, hsa_key(found.facts.facility), found.facts.booking_id)
         return {**found.public(visitor.caller), "entry": entry}, found.facts.language
+    language = preferred_language(request)
     kept = {
         "id": found.rebooking_id,
         "seq": 0,
-        "language": "sv",
+        "language": language,
         "choices": {"facilities": [], "facilities_confirmed": False, "performer": None, "timeslot_id": None},
         "sections": {},
         "outcome": found.outcome.public(),
         "kept": True,
         "entry": digest("calendar", visitor.caller.owner, hsa_key(found.facility_from), found.booking_id),
     }
-    return kept, "sv"
+    return kept, language
 
 
 def _draw_step(
@@ -207,6 +208,7 @@ def _draw_step(
         "errors": errors,
         "form": form or {},
         "live": snapshot["id"],
+        "step_number": STEPS.index(step) + 1 if step != "outcome" else None,
         "waited": lambda section: _seconds(section.get("waiting_since"), now),
         "notice": Problem(type=ProblemType(notice)).public(language) if notice in set(ProblemType) else None,
     }

@@ -15,6 +15,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "back": ("Tillbaka", "Back"),
     "sign_out": ("Logga ut", "Sign out"),
     "whose": ("Tiden gäller {name}", "The time is for {name}"),
+    "step": ("Steg {number} av 4", "Step {number} of 4"),
+    "reconnecting": (
+        "Kontakten med tjänsten är bruten. Vi försöker igen hela tiden; inget du har gjort går förlorat.",
+        "The connection is lost. We keep trying; nothing that you have done is lost.",
+    ),
     "demo_heading": ("Välj en testpatient", "Choose a test patient"),
     "demo_text": (
         "Det här är en demonstration med påhittade patienter och bokningssystem.",
@@ -83,6 +88,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "The times on that day are no longer free. Choose another day.",
     ),
     "your_time": ("Din tid nu, kan inte väljas", "Your time now, can't be chosen"),
+    "free_one": ("1 ledig tid", "1 free time"),
+    "morning": ("Förmiddag", "Morning"),
+    "afternoon": ("Eftermiddag", "Afternoon"),
+    "change_facility": ("Tillbaka till villkor och mottagning", "Back to terms and facility"),
     "free_count": ("{count} lediga tider", "{count} free times"),
     "details_heading": ("Uppgifter till mottagningen", "Details for the facility"),
     "comment_heading": ("Vad är anledningen till bokningen?", "What is the reason for the booking?"),
@@ -90,6 +99,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "comment_grey": ("Jag ombokar tiden med anledning av ...", "I am rebooking because of ..."),
     "comment_why": ("Skriv anledningen först.", "Write the reason first."),
     "comment_clean": ("Ta bort de otillåtna tecknen", "Remove the characters not allowed"),
+    "comment_long": ("Skriv högst {max} tecken.", "Write at most {max} characters."),
     "comment_refused": ("Otillåtna tecken: {characters}", "Characters not allowed: {characters}"),
     "phone_label": ("Telefonnummer", "Phone number"),
     "phone_hint": (

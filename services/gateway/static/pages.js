@@ -1,115 +1,203 @@
 /** The pages, made livelier: each part is drawn by the gateway, and put in its place as it arrives. */
 import { OmbokaClient } from "./omboka-client.js";
 
-const CHANGES_EACH_TIME = / (?:value="[0-9a-f]{8}-[0-9a-f-]{27}"|data-waited="\d+"|tabindex="-?\d"|open="")/g;
-const root = document.documentElement;
-root.classList.add("script");
+const CHANGES_EACH_TIME = / (?:value="[0-9a-f]{8}-[0-9a-f-]{27}"|data-waited="\d+"|tabindex="-?\d"|open=""|aria-disabled="false")/g;
+const IN_PLACE = ["choose_day", "choose_performer", "search_further", "retry"];
+document.documentElement.classList.add("script");
 
+const id = (name) => document.getElementById(name);
 const bare = (element) => element.outerHTML.replace(CHANGES_EACH_TIME, "").replace(/\d+ s<\/span>/g, "");
 
-/** Put what has changed in its place; the focus stays where it is, on the same control. */
-function put(html, { announce = true } = {}) {
-  const drawn = new DOMParser().parseFromString(html, "text/html");
-  const focused = document.activeElement?.id;
-  for (const part of document.querySelectorAll("[data-part]")) {
-    const next = drawn.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (next && bare(next) !== bare(part)) part.replaceWith(document.adoptNode(next));
-  }
-  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  if (announce) {
-    const said = [...document.querySelectorAll("[data-status], .waiting")].map((one) => one.textContent.trim());
-    const text = said.join(". ").replace(/\s+/g, " ");
-    const status = document.getElementById("status");
-    if (status.textContent !== text) status.textContent = text;
-  }
-  arrange();
+/** What the status line has to say: only what it hasn't said already. */
+let said = new Set();
+function announce(silently = false) {
+  const all = [...document.querySelectorAll("[data-status], [data-say]")].map((one) => one.textContent.trim());
+  const fresh = all.filter((one) => !said.has(one));
+  said = new Set(all);
+  if (fresh.length && !silently) id("status").textContent = fresh.join(". ").replace(/\s+/g, " ");
 }
 
+/** Under a finger or the focus nothing changes place: what is new comes after what was there. */
+function keepPlaces(old, next) {
+  for (const list of old.querySelectorAll("[data-list]")) {
+    if (!list.matches(":hover, :focus-within")) continue;
+    const drawn = next.querySelector(`[data-list="${list.dataset.list}"]`);
+    const buttons = new Map([...(drawn?.querySelectorAll("button") ?? [])].map((one) => [one.id, one.closest("li")]));
+    const first = [...list.querySelectorAll("button")].map((one) => buttons.get(one.id)).filter(Boolean);
+    drawn?.prepend(...first);
+  }
+}
+
+/** Put what has changed in its place; the focus stays where it is, on the same control, with what was chosen in it. */
+function put(html) {
+  const drawn = new DOMParser().parseFromString(html, "text/html");
+  const focused = document.activeElement;
+  const name = focused.id;
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const next = drawn.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (!next || bare(next) === bare(part)) continue;
+    keepPlaces(part, next);
+    for (const select of part.querySelectorAll("select")) {
+      const same = next.querySelector(`#${select.id}`);
+      if (same && select.dataset.touched && [...same.options].some((one) => one.value === select.value)) {
+        same.value = select.value;
+        same.dataset.touched = select.dataset.touched;
+      }
+    }
+    const scrolled = new Map([...part.querySelectorAll("[data-list]")].map((one) => [one.dataset.list, one.scrollTop]));
+    part.replaceWith(document.adoptNode(next));
+    for (const list of next.querySelectorAll("[data-list]")) list.scrollTop = scrolled.get(list.dataset.list) ?? 0;
+  }
+  if (name && !focused.isConnected) {
+    const same = id(name);
+    // a button that has nothing left to do can't hold the focus: its heading can
+    (same?.disabled ? id("month") : same)?.focus({ preventScroll: true });
+  }
+  arrange();
+  announce();
+}
+
+/** Take an answer: another page is gone to, this one is put in place. Throws for an answer that is no page of ours. */
 async function take(answer) {
-  const url = new URL(answer.url);
-  const known = document.querySelector("[data-part]");
-  if (!known || url.pathname !== location.pathname) return location.assign(answer.url);
   const html = await answer.text();
+  if (!html.includes('id="content"')) throw new Error("no page");
+  const url = new URL(answer.url);
+  if (url.pathname !== location.pathname) return location.assign(answer.url);
   if (!html.includes("data-part=")) return location.reload();
   if (url.search !== location.search) history.replaceState(null, "", answer.url);
   put(html);
 }
 
+const connected = (is) => {
+  const notice = id("connection");
+  if (!notice) return;
+  notice.hidden = is;
+  notice.textContent = is ? "" : notice.dataset.words;
+};
+
 let asked = null;
 /** Draw the page again, soon; whatever arrives meanwhile is drawn at the same time. */
-function redraw() {
+function redraw(soon = 60) {
   asked ??= setTimeout(async () => {
     asked = null;
     try {
       await take(await fetch(location.href, { headers: { Accept: "text/html" } }));
+      connected(true);
     } catch {
-      // the connection is gone: the client tells when it is back
+      connected(false);
+      redraw(3000);
     }
-  }, 60);
+  }, soon);
 }
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
+  if (event.submitter?.getAttribute("aria-disabled") === "true") return event.preventDefault();
   const fields = new FormData(form, event.submitter);
   const name = fields.get("do");
-  if (event.submitter?.getAttribute("aria-disabled") === "true") {
-    event.preventDefault();
-    return;
-  }
-  if (!["choose_day", "choose_performer", "search_further", "retry"].includes(name)) return;
+  if (!IN_PLACE.includes(name)) return;
   event.preventDefault();
-  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
-  await take(answer);
-  if (name === "choose_day") document.getElementById("choose-time")?.focus();
+  try {
+    await take(await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) }));
+  } catch {
+    connected(false);
+    return redraw(3000);
+  }
+  if (name === "choose_day") id("choose-time")?.focus();
 });
 
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-stay]");
-  if (!link) return;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  history.replaceState(null, "", link.href);
-  await take(await fetch(link.href));
+  await turn(link);
 });
+
+/** Show another month that is searched already. */
+async function turn(link) {
+  try {
+    await take(await fetch(link.href));
+  } catch {
+    location.assign(link.href);
+  }
+}
 
 document.addEventListener("change", (event) => {
+  event.target.dataset.touched = "true";
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
-  if (event.target.matches("[data-terms]")) {
-    for (const terms of document.querySelectorAll(".terms")) {
-      terms.hidden = event.target.value !== "all" && terms.dataset.facility !== event.target.value;
-    }
-  }
+  if (event.target.matches("[data-terms]")) arrange();
 });
 
-/** The WAI-ARIA date grid: one day takes part in the tab order, the arrows move among them. */
+/** What depends on what the page holds: which terms are shown, and which day takes part in the tab order. */
 function arrange() {
+  const facility = document.querySelector("[data-terms]");
+  if (facility) {
+    for (const terms of document.querySelectorAll(".terms")) {
+      terms.hidden = facility.value !== "all" && terms.dataset.facility.toUpperCase() !== facility.value.toUpperCase();
+    }
+    id("onward")?.setAttribute("aria-disabled", String(facility.value === ""));
+  }
   for (const grid of document.querySelectorAll("[data-grid]")) {
     const days = [...grid.querySelectorAll("button")];
+    if (awaited?.startsWith(grid.dataset.grid)) {
+      const still = document.activeElement === document.body || grid.parentElement.parentElement.contains(document.activeElement);
+      if (still) (id(`day-${awaited}`) ?? days.at(-1)).focus();
+      awaited = null;
+    }
     const stop = days.find((day) => day === document.activeElement) ?? grid.querySelector(".chosen button") ?? grid.querySelector(".free button") ?? days[0];
     for (const day of days) day.tabIndex = day === stop ? 0 : -1;
   }
 }
 
-const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+/** The WAI-ARIA date grid: arrows by day and week, Home and End within the week, page keys by month. */
+const DAYS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+const MONTHS = { PageUp: -1, PageDown: 1 };
+/** The day that gets the focus when its month is there, YYYY-MM-DD. */
+let awaited = null;
+
 document.addEventListener("keydown", (event) => {
   const day = event.target.closest("[data-grid] button");
-  if (!day) return;
-  const days = [...day.closest("[data-grid]").querySelectorAll("button")];
-  const at = days.indexOf(day);
+  if (!day || event.ctrlKey || event.metaKey || event.altKey) return;
   const row = [...day.closest("tr").querySelectorAll("button")];
-  let next = null;
-  if (event.key in STEPS) next = days[at + STEPS[event.key]];
-  else if (event.key === "Home") next = row[0];
-  else if (event.key === "End") next = row.at(-1);
-  else if (event.key === "PageUp" || event.key === "PageDown") {
-    event.preventDefault();
-    document.getElementById(event.key === "PageUp" ? "previous-month" : "next-month")?.click();
-    return;
-  } else return;
+  if (event.key === "Home") focusDay(row[0].value);
+  else if (event.key === "End") focusDay(row.at(-1).value);
+  else if (event.key in DAYS) focusDay(moved(day.value, DAYS[event.key]));
+  else if (event.key in MONTHS) turnMonth(day.value, MONTHS[event.key]);
+  else return;
   event.preventDefault();
-  if (!next) return;
-  for (const one of days) one.tabIndex = one === next ? 0 : -1;
-  next.focus();
 });
+
+function moved(date, days) {
+  const at = new Date(`${date}T12:00:00Z`);
+  at.setUTCDate(at.getUTCDate() + days);
+  return at.toISOString().slice(0, 10);
+}
+
+/** Focus a day; one of a month that is searched has that month shown. */
+function focusDay(date) {
+  const day = id(`day-${date}`);
+  if (day) {
+    for (const one of day.closest("[data-grid]").querySelectorAll("button")) one.tabIndex = one === day ? 0 : -1;
+    day.focus();
+    return;
+  }
+  const shown = document.querySelector("[data-grid]").dataset.grid;
+  const link = id(date < shown ? "previous-month" : "next-month");
+  if (!link?.matches("a")) return;
+  awaited = date;
+  turn(link);
+}
+
+/** The same day of the month beside, or its last one; the next month is searched if it must be. */
+function turnMonth(date, by) {
+  const [year, month, day] = date.split("-").map(Number);
+  const last = new Date(Date.UTC(year, month + by, 0)).getUTCDate();
+  const first = new Date(Date.UTC(year, month - 1 + by, 1)).toISOString().slice(0, 8);
+  const control = id(by < 0 ? "previous-month" : "next-month");
+  if (!control || control.disabled || control.getAttribute("aria-disabled") === "true") return;
+  awaited = first + String(Math.min(day, last)).padStart(2, "0");
+  control.click();
+}
 
 /** Comment and phone: the gateway's own rules, fetched from it. */
 async function details() {
@@ -120,9 +208,14 @@ async function details() {
   const kept = (text) => [...text].filter((char) => rules.phone.characters.includes(char)).join("");
   phone.maxLength = rules.phone.max_length;
   phone.addEventListener("beforeinput", (event) => {
-    if (!event.data || kept(event.data) === event.data) return;
+    if (!event.data || event.isComposing || kept(event.data) === event.data) return;
     event.preventDefault();
     if (event.data.length > 1) phone.setRangeText(kept(event.data), phone.selectionStart, phone.selectionEnd, "end");
+  });
+  // what comes another way, such as a paste, a drop or a keyboard that guesses words
+  phone.addEventListener("input", () => {
+    const text = kept(phone.value).slice(0, rules.phone.max_length);
+    if (text !== phone.value) phone.value = text;
   });
   phone.addEventListener("paste", (event) => {
     event.preventDefault();
@@ -131,28 +224,34 @@ async function details() {
   });
   const comment = form.elements.comment;
   if (!comment) return;
-  comment.required = false;
   const button = form.querySelector("button.main");
-  const said = document.getElementById("comment-faults");
-  const clean = document.getElementById("comment-clean");
+  const faults = id("comment-faults");
+  const clean = id("comment-clean");
   const allowed = new Set([...rules.comment.characters, "\n", "\r", "\t"]);
-  const refused = () => [...new Set([...comment.value.normalize("NFC")].filter((char) => !allowed.has(char)))];
+  const written = () => comment.value.normalize("NFC");
+  const shown = (char) => (/[\p{C}\p{Z}]/u.test(char) ? `U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}` : char);
   const look = () => {
-    const characters = refused();
-    button.setAttribute("aria-disabled", String(comment.value.trim() === ""));
-    said.textContent = characters.length ? comment.dataset.refused.replace("#", characters.join(" ")) : "";
-    clean.hidden = characters.length === 0;
+    const refused = [...new Set(written())].filter((char) => !allowed.has(char));
+    const long = [...written().replace(/[\r\n\t]+/g, " ").trim()].length > rules.comment.max_length;
+    const told = [];
+    if (refused.length) told.push(comment.dataset.refused.replace("#", () => refused.map(shown).join(" ")));
+    if (long) told.push(comment.dataset.long.replace("#", rules.comment.max_length));
+    button.setAttribute("aria-disabled", String(written().trim() === ""));
+    faults.textContent = told.join(" ");
+    comment.setAttribute("aria-invalid", String(told.length > 0));
+    clean.hidden = refused.length === 0;
   };
   comment.addEventListener("input", look);
   clean.addEventListener("click", () => {
-    comment.value = [...comment.value.normalize("NFC")].filter((char) => allowed.has(char)).join("");
+    comment.value = [...written()].filter((char) => allowed.has(char)).join("");
     look();
     comment.focus();
   });
   button.addEventListener("click", (event) => {
-    if (button.getAttribute("aria-disabled") !== "true") return;
+    const empty = button.getAttribute("aria-disabled") === "true";
+    if (!empty && !faults.textContent) return;
     event.preventDefault();
-    said.textContent = comment.dataset.why;
+    if (empty) faults.textContent = comment.dataset.why;
     comment.focus();
   });
   look();
@@ -167,17 +266,28 @@ setInterval(() => {
 
 /** Follow the rebooking; each event has the page drawn again. */
 function follow() {
-  const rebooking = document.body.dataset.rebooking;
+  const { rebooking, seq, csrf } = document.body.dataset;
   if (!rebooking || !document.querySelector("[data-part]")) return;
-  const headers = () => ({ "X-CSRF-Token": document.body.dataset.csrf });
-  const client = new OmbokaClient({ rebooking, headers });
-  for (const name of ["event", "resync"]) client.addEventListener(name, redraw);
-  addEventListener("pagehide", () => client.close());
+  const client = new OmbokaClient({ rebooking, after: Number(seq), headers: () => ({ "X-CSRF-Token": csrf }) });
+  for (const name of ["event", "resync"]) client.addEventListener(name, () => redraw());
+  let leaving = false;
+  client.addEventListener("state", ({ detail }) => {
+    if (leaving) return;
+    if (detail === "waiting") connected(false);
+    if (detail === "live") connected(true);
+    // signed out, or gone: the page says which
+    if (detail === "ended") redraw();
+  });
+  addEventListener("pagehide", () => {
+    leaving = true;
+    client.close();
+  });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
   client.connect();
 }
 
 arrange();
-document.getElementById("errors")?.focus();
+announce(true);
+id("errors")?.focus();
 details();
 follow();

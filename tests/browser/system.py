@@ -1,0 +1,172 @@
+"""The whole system for browsers: a patient for each visit, mishaps, and the way to a page without clicking there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Locator, Page
+
+from services.simulator.people import patients
+from tests.browser.axe import violations
+from tests.end_to_end.portal import Portal
+from tests.end_to_end.stacks import LINDANGEN, Stack
+
+PATIENTS = 100
+STORIES = 10
+"""How many patients have a story of their own; the ones after them have an ordinary booking each."""
+
+NARROW, WIDE = 320, 1280
+
+
+@dataclass(frozen=True)
+class View:
+    """How somebody looks at the pages."""
+
+    language: str = "sv"
+    script: bool = True
+    width: int = WIDE
+
+    def __str__(self) -> str:
+        return f"{self.language}-{'script' if self.script else 'forms'}-{self.width}"
+
+    @property
+    def opposite(self) -> View:
+        """The view that differs in everything."""
+        return View("en" if self.language == "sv" else "sv", not self.script, NARROW + WIDE - self.width)
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A patient's number at the demo's entrance, and the booking that is theirs."""
+
+    number: int
+    facility: str
+    booking_id: str
+
+    @property
+    def start(self) -> str:
+        """Where their rebooking begins."""
+        return f"/rebook?facility={self.facility}&booking={self.booking_id}"
+
+
+@dataclass
+class System:
+    """A running system, and the patients that no test has taken yet."""
+
+    stack: Stack
+    free: list[Booked] = field(default_factory=list)
+
+    @classmethod
+    async def of(cls, stack: Stack) -> System:
+        """Find who has an ordinary booking where everything is supported."""
+        told = {one["subject"]: one for one in (await stack.simulator("GET", "/patients"))["patients"]}
+        free = []
+        for number, patient in list(enumerate(patients(PATIENTS)))[STORIES:]:
+            for booking in told[patient.subject]["bookings"]:
+                if booking["facility"] == LINDANGEN:
+                    free.append(Booked(number, LINDANGEN, booking["booking_id"]))
+        return cls(stack, free)
+
+    @contextlib.asynccontextmanager
+    async def visit(
+        self, chromium: Browser, view: View, booked: Booked | None = None, **context: Any
+    ) -> AsyncIterator[Visit]:
+        """A browser whose patient is signed in; whatever its pages complain of fails the test at the end."""
+        booked = booked or self.free.pop()
+        browsing = await chromium.new_context(
+            base_url=self.stack.base_url,
+            locale={"sv": "sv-SE", "en": "en-GB"}[view.language],
+            java_script_enabled=view.script,
+            viewport={"width": view.width, "height": 800},
+            **context,
+        )
+        page = await browsing.new_page()
+        visit = Visit(self, browsing, page, booked, view)
+        try:
+            answer = await browsing.request.post("/demo/session", form={"patient": str(booked.number)}, max_redirects=0)
+            assert answer.status == 303
+            page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+            page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
+            yield visit
+            # a stop has the status of its problem, which Chromium counts as an error of the page
+            assert [one for one in visit.complaints if "the server responded with a status of" not in one] == []
+        finally:
+            if visit.looked_at is not None:
+                await visit.looked_at.close()
+            await browsing.close()
+
+    async def to_summary(self, booked: Booked, language: str) -> str:
+        """Go to the summary as a portal does; gives the rebooking's id."""
+        patient = list(patients(PATIENTS))[booked.number]
+        known = {"subject": patient.subject, "given_name": patient.given_name, "family_name": patient.family_name}
+        portal = Portal(self.stack.base_url, self.stack.auth_key, known, now=self.stack.clock.now())
+        async with portal, await portal.rebook(booked.facility, booked.booking_id, language=language) as rebooking:
+            await rebooking.expect_all("booking.ready", "facilities.ready", "terms.ready")
+            await rebooking.send("choose_facilities", facilities=[booked.facility])
+            await rebooking.expect("timeslots.ready")
+            await rebooking.send("choose_timeslot", timeslot_id=rebooking.free()[-1]["timeslot_id"])
+            await rebooking.expect("details.ready")
+            await rebooking.send("give_details", comment="Krockar med jobbet", phone="070-174 06 05")
+            await rebooking.expect("details.ready")
+            return rebooking.id
+
+
+@dataclass
+class Visit:
+    """One patient's browser."""
+
+    system: System
+    browsing: BrowserContext
+    page: Page
+    booked: Booked
+    view: View
+    complaints: list[str] = field(default_factory=list)
+    looked_at: Page | None = None
+
+    async def shows(self, text: str) -> None:
+        """Wait until the page says something."""
+        await self._comes(self.page.locator("main").get_by_text(text).first)
+
+    async def shows_part(self, selector: str) -> None:
+        """Wait until the page has something."""
+        await self._comes(self.page.locator(selector).first)
+
+    async def _comes(self, wanted: Locator) -> None:
+        """By itself with script; without, the page is loaded when something has happened, as it would load itself."""
+        if self.view.script:
+            await wanted.wait_for()
+            return
+        seq = 0
+        for _ in range(40):
+            if await wanted.count():
+                return
+            rebooking = self.page.url.split("/rebookings/")[1].split("/")[0]
+            headers = {"X-CSRF-Token": await self.page.get_attribute("body", "data-csrf") or ""}
+            path = f"/v1/rebookings/{rebooking}?wait=5&after={seq}"
+            answer = await (await self.browsing.request.get(path, headers=headers)).json()
+            seq = answer["seq"]
+            await self.page.reload()
+        raise AssertionError(f"the page never has {wanted}: {await self.page.inner_text('main')}")
+
+    async def _with_script(self) -> Page:
+        """The same document where axe can run: it needs script, which a visit without has none of."""
+        if self.looked_at is None:
+            browser = self.browsing.browser
+            assert browser is not None
+            self.looked_at = await browser.new_page(viewport={"width": self.view.width, "height": 800})
+        html = re.sub(r"<script.*?</script>", "", await self.page.content())
+        await self.looked_at.route(self.page.url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        await self.looked_at.goto(self.page.url)
+        await self.looked_at.unroute(self.page.url)
+        return self.looked_at
+
+    async def accessible(self) -> None:
+        """Axe finds nothing, and nothing is wider than the window."""
+        found = await violations(self.page if self.view.script else await self._with_script())
+        assert found == [], f"{self.page.url} ({self.view}): {found}"
+        fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        assert await self.page.evaluate(fits), f"{self.page.url} is wider than {self.view.width} pixels"
