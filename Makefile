@@ -42,6 +42,23 @@ test-all: test test-servers ## run every test
 mutations: setup ## take each guard of the saga out in turn: every one must be missed (OMBOKA_EXAMPLES stories each, 2000)
 	@$(BIN)/python -m tests.mutations $(ARGS)
 
+.PHONY: chaos chaos-short chaos-true reliability
+chaos: setup ## 1,000 rebookings under a killer, and the control that must wrong somebody; an hour
+	@$(BIN)/python -m tests.chaos.run --out docs/results/chaos.json $(ARGS)
+	@$(BIN)/python -m tests.chaos.run --naive --out docs/results/chaos-control.json $(ARGS)
+	@$(MAKE) --no-print-directory reliability
+
+chaos-short: setup ## 100 rebookings and 8 kills, as .ci/run does it
+	@$(BIN)/python -m pytest -q tests/chaos/test_chaos.py $(ARGS)
+
+chaos-true: setup ## 20 rebookings at true settings: settle 90 s; three quarters of an hour
+	@$(BIN)/python -m tests.chaos.run --true-settings --rebookings 20 --kills 6 --stops 2 --long-stops 1 --pace 20 \
+	  --out docs/results/chaos-true-settings.json $(ARGS)
+	@$(MAKE) --no-print-directory reliability
+
+reliability: setup ## draw the results into docs/reliability.md
+	@$(BIN)/python -m tests.chaos.report
+
 check: setup ## format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check --quiet services shared tests
 	@$(BIN)/ruff check --quiet services shared tests

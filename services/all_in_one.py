@@ -107,7 +107,7 @@ async def running(
             clock,
             purge,
             Auditor(audit, sealer, clock),
-            schedule or Schedule(),
+            schedule or Schedule(watch=configuration.rebooking.watch),
         )
         saga = Saga(deps)
         return availability, saga, Dispatcher(ledger, saga, teller)

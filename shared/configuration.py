@@ -68,6 +68,15 @@ class CacheTimes(_Strict):
     timeslots: float = Field(default=15, ge=0)
 
 
+class RebookingTimes(_Strict):
+    """How many seconds after its end a rebooking is looked at again that was told as not done, or couldn't be verified.
+
+    The settling time is each producer's own.
+    """
+
+    watch: tuple[PositiveSeconds, ...] = Field(default=(300, 1_800), min_length=1)
+
+
 class CommentRules(_Strict):
     """What a comment may hold beyond the flow's own letters, and how long it may be in code points."""
 
@@ -177,6 +186,7 @@ class Configuration(_Strict):
     registry: Registry | None = None
     search: Search = Search()
     cache: CacheTimes = CacheTimes()
+    rebooking: RebookingTimes = RebookingTimes()
     comment: CommentRules = CommentRules()
     agents: bool = False
     limits: ClientLimits = ClientLimits()

@@ -8,6 +8,7 @@ import socket
 
 from services.booking import tasks
 from services.booking.dispatcher import Dispatcher
+from services.booking.looks import Schedule
 from services.booking.rebook import Deps, Saga
 from services.booking.telling import Teller
 from shared.audit.audit_log import AuditLog, sink_of
@@ -60,7 +61,8 @@ def run(configuration: Configuration, settings: Settings) -> int:
         )
         purge = RedisPurge(settings.cache_url).purge if settings.cache_url else purge_nothing
         owner = f"{socket.gethostname()}-{os.getpid()}"
-        saga = Saga(Deps(configuration, systems, ledger, teller, rate, clock, purge, auditor, owner=owner))
+        schedule = Schedule(watch=configuration.rebooking.watch)
+        saga = Saga(Deps(configuration, systems, ledger, teller, rate, clock, purge, auditor, schedule, owner))
         if settings.metrics_listen:
             checks = {
                 "event_log": events.ping,

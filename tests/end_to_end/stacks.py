@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -223,10 +224,19 @@ async def servers(
 class Role:
     """One role's process; its output goes to a file that a failing test shows."""
 
-    def __init__(self, folder: Path, arguments: list[str], environment: dict[str, str], port: int | None) -> None:
-        self.name = arguments[0]
+    def __init__(
+        self,
+        folder: Path,
+        arguments: list[str],
+        environment: dict[str, str],
+        port: int | None,
+        *,
+        name: str | None = None,
+        module: str = "services.cli",
+    ) -> None:
+        self.name = name or arguments[0]
         self.port = port
-        self._arguments = arguments
+        self._arguments = [module, *arguments]
         self._log = folder / f"{self.name}.log"
         self._environment = dict(environment)
         if port is not None:
@@ -236,7 +246,7 @@ class Role:
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "services.cli", *self._arguments], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", *self._arguments], env=self._environment, stdout=log, stderr=log
             )
 
     def restart(self) -> None:
@@ -249,14 +259,22 @@ class Role:
         self.process.kill()
         self.process.wait(10)
 
+    def pause(self) -> None:
+        """Stop the process where it stands."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let a paused process go on as if nothing had been."""
+        self.process.send_signal(signal.SIGCONT)
+
     async def finish(self) -> None:
         """Wait for the process to end well."""
         code = await asyncio.to_thread(self.process.wait, 60)
         assert code == 0, self._log.read_text(encoding="utf-8")
 
-    async def ready(self) -> None:
+    async def ready(self, patience: float = 30.0) -> None:
         """Wait until the role says that it is ready."""
-        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+        async with aiohttp.ClientSession() as session, asyncio.timeout(patience):
             while True:
                 assert self.process.poll() is None, self._log.read_text(encoding="utf-8")
                 with contextlib.suppress(aiohttp.ClientError):

@@ -26,15 +26,19 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A server that this run has started."""
+    """A server that this run has started. `kill` ends it as a power cut would; `again` starts it on the same data."""
 
     url: str
     stop: Callable[[], None]
+    kill: Callable[[], None]
+    again: Callable[[], None]
 
 
-def start_redis() -> Server:
-    """Start a Redis that answers."""
-    server = _container("redis:8.0", 6379, "redis://{address}/0", {}) or _redis_from_packages()
+def start_redis(*, durable: bool = False) -> Server:
+    """Start a Redis that answers; a `durable` one has its data again after a kill."""
+    kept = ["--appendonly", "yes"] if durable else []
+    command = ["redis-server", *kept] if durable else []
+    server = _container("redis:8.0", 6379, "redis://{address}/0", {}, command) or _redis_from_packages(kept)
     if server is None:
         raise Unavailable(_help("Redis", "OMBOKA_TEST_EVENTS_URL and OMBOKA_TEST_CACHE_URL", "redis-server"))
     return _answering(server, lambda: redis.Redis.from_url(server.url).ping())
@@ -90,21 +94,26 @@ def _answering(server: Server, ping: Callable[[], object]) -> Server:
             time.sleep(0.2)  # another process's start can't be awaited otherwise
 
 
-def _container(image: str, port: int, url: str, environment: dict[str, str]) -> Server | None:
+def _container(
+    image: str, port: int, url: str, environment: dict[str, str], command: list[str] | None = None
+) -> Server | None:
     if shutil.which("docker") is None or _run("docker", "info") is None:
         return None
     if _run("docker", "image", "inspect", image) is None and _run("docker", "pull", image) is None:
         return None
     variables = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
-    started = _run("docker", "run", "-d", "--rm", "-p", f"127.0.0.1::{port}", *variables, image)
+    # The port is chosen here, because a container that is started again would get another one.
+    address = f"127.0.0.1:{_free_port()}"
+    started = _run("docker", "run", "-d", "-p", f"{address}:{port}", *variables, image, *(command or []))
     if started is None:
         return None
     name = started.strip()
-    mapped = (_run("docker", "port", name, str(port)) or "").splitlines()
-    if not mapped:
-        _stop_container(name)
-        return None
-    return Server(url.format(address=mapped[0]), lambda: _stop_container(name))
+    return Server(
+        url.format(address=address),
+        stop=lambda: _stop_container(name),
+        kill=lambda: _done("docker", "kill", "-s", "KILL", name),
+        again=lambda: _done("docker", "start", name),
+    )
 
 
 def _stop_container(name: str) -> None:
@@ -119,12 +128,18 @@ def _run(*command: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _redis_from_packages() -> Server | None:
+def _done(*command: str) -> None:
+    if _run(*command) is None:
+        raise Unavailable(f"{' '.join(command)} failed")
+
+
+def _redis_from_packages(kept: list[str]) -> Server | None:
     binary = shutil.which("redis-server")
     if binary is None:
         return None
-    port = _free_port()
-    return _process([binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1"], f"redis://127.0.0.1:{port}/0")
+    folder, port = tempfile.mkdtemp(prefix="omboka-redis-"), _free_port()
+    command = [binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", folder, *kept]
+    return _process(command, f"redis://127.0.0.1:{port}/0", folder=folder)
 
 
 def _rabbitmq_from_packages() -> Server | None:
@@ -165,9 +180,12 @@ def _postgres_from_packages() -> Server | None:
 def _process(
     command: list[str], url: str, *, folder: str | None = None, environment: dict[str, str] | None = None
 ) -> Server:
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    process = begin()
 
     def stop() -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -179,7 +197,15 @@ def _process(
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    return Server(url, stop)
+    def kill() -> None:
+        os.killpg(process.pid, 9)
+        process.wait(15)
+
+    def again() -> None:
+        nonlocal process
+        process = begin()
+
+    return Server(url, stop, kill, again)
 
 
 def _free_port() -> int:
