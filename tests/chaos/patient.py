@@ -21,7 +21,7 @@ import aiohttp
 from services.gateway.auth import sign_development_token
 
 ENDS = ("confirmed", "rejected", "not_applied", "other_time")
-PREPARING_SECONDS = 120.0
+PREPARING_SECONDS = 300.0
 RESOLVED_SECONDS = 300.0
 ANSWER_SECONDS = 8.0
 """How long a gateway is waited for before another one is asked."""

@@ -19,6 +19,7 @@ import logging
 import os
 import platform
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -309,6 +310,8 @@ def main(arguments: list[str] | None = None) -> int:
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="omboka-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     log.info("seed %d, files in %s", wanted.seed, folder)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)  # also in the background: nothing is left running
     result = asyncio.run(make(wanted, folder))
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     _write(chosen.out, json.dumps(result, indent=2, ensure_ascii=False) + "\n")

@@ -36,7 +36,7 @@ class Times:
     timeouts: dict[str, float] | None
 
 
-SHORT = Times(12.0, (20.0, 60.0), 8.0, {"connect": 1, "read": 2, "update": 4, "deadline": 5})
+SHORT = Times(12.0, (20.0, 60.0), 8.0, {"connect": 2, "read": 6, "update": 4, "deadline": 5})
 TRUE = Times(90.0, (300.0, 1_800.0), 55.0, None)
 
 

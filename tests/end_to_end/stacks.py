@@ -245,9 +245,8 @@ class Role:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", *self._arguments], env=self._environment, stdout=log, stderr=log
-            )
+            command = [sys.executable, "-m", *self._arguments]
+            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, start_new_session=True)
 
     def restart(self) -> None:
         """Start the process anew, after it was killed."""
@@ -255,17 +254,18 @@ class Role:
         self.process = self._start()
 
     def kill(self) -> None:
-        """End the process as a power cut would."""
-        self.process.kill()
+        """End the process, and those that it started, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
     def pause(self) -> None:
         """Stop the process where it stands."""
-        self.process.send_signal(signal.SIGSTOP)
+        os.killpg(self.process.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let a paused process go on as if nothing had been."""
-        self.process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGCONT)
 
     async def finish(self) -> None:
         """Wait for the process to end well."""
@@ -289,5 +289,4 @@ class Role:
         try:
             await asyncio.to_thread(self.process.wait, 20)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+            self.kill()
