@@ -8,7 +8,7 @@ WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers test-all check format lock clean
+.PHONY: help setup demo test test-servers test-all check format lock image-sizes clean
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -72,6 +72,10 @@ format: setup ## bring the code into its form
 lock: setup ## choose the newest packages that fit, and write their versions and hashes down
 	@$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.txt
 	@for role in $(ROLES); do $(BIN)/uv pip compile pyproject.toml --extra $$role $(LOCK_OPTIONS) -o deploy/locks/$$role.txt; done
+	@$(BIN)/uv pip compile pyproject.toml --extra otel -c requirements.txt $(LOCK_OPTIONS) -o deploy/locks/otel.txt
+
+image-sizes: ## measure the images that are built, and write their sizes into docs/operations.md
+	@$(PYTHON) deploy/image_sizes.py
 
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   --no-annotate --no-emit-find-links

@@ -41,6 +41,8 @@ from shared.messaging.event_log_memory import MemoryEventLog
 from shared.messaging.publisher_kombu import KombuPublisher
 from shared.messaging.tickets_memory import MemoryTickets
 from shared.messaging.worker_loop import WorkerLoop
+from shared.observability.calls import count_call
+from shared.observability.spans import set_up_spans
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
@@ -87,7 +89,7 @@ async def running(
     app = make_embedded_celery("omboka")
     loop = WorkerLoop("workers", bound=in_flight_bound(configuration))
     loop.start()
-    systems = SchedulingClient(configuration)
+    systems = SchedulingClient(configuration, on_call=count_call)
     teller = Teller(events)
 
     async def purge(facility: str) -> None:
@@ -164,6 +166,7 @@ async def run_all_in_one(configuration: Configuration, settings: Settings, *, co
         settings = replace(settings, database_url=f"sqlite:///{beside(config_path, 'omboka.db')}")
     if settings.audit is None:
         settings = replace(settings, audit=beside(config_path, "omboka-audit"))
+    set_up_spans("all-in-one")
     async with running(configuration, settings, host="0.0.0.0", port=port) as system:
         print(f"omboka: listening at {system.base_url}", flush=True)
         await told_to_end()

@@ -18,6 +18,7 @@ from shared.observability.calls import count_call
 from shared.observability.logs import set_up_logs
 from shared.observability.metrics import Gauges
 from shared.observability.ops_server import serve_operations
+from shared.observability.spans import set_up_spans
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.rate import MemoryRate, Rate
 from shared.scheduling.rate_redis import RedisRate
@@ -29,6 +30,7 @@ def run(configuration: Configuration, settings: Settings) -> int:
     """Run until the process is asked to end; gives the exit code. Raises SettingsError."""
     settings.require("broker_url", "events_url", "data_keys", "hmac_key")
     set_up_logs(settings.log_level)
+    set_up_spans("availability")
     clock = SystemClock()
     sealer = Sealer(settings.data_keys, str(settings.hmac_key))
     loop = WorkerLoop("look-ups", bound=in_flight_bound(configuration))

@@ -15,6 +15,7 @@ from services.availability.worker import Availability
 from shared.contracts.commands import LookUp
 from shared.contracts.routes import LOOK_UP_QUEUE, ROUTES
 from shared.messaging.worker_loop import WorkerLoop
+from shared.observability.spans import span
 from shared.observability.traces import following
 
 log = logging.getLogger(__name__)
@@ -39,5 +40,5 @@ def _register(app: Celery, name: str, kind: type[LookUp], availability: Availabi
 
 
 async def _answer(availability: Availability, command: LookUp) -> None:
-    with following(command.traceparent):
+    with following(command.traceparent), span(ROUTES[type(command)].task, "consumer"):
         await availability.handle(command)

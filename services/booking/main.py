@@ -26,6 +26,7 @@ from shared.observability.logs import set_up_logs
 from shared.observability.metrics import Gauges
 from shared.observability.ops_server import serve_operations
 from shared.observability.queues import QueueGauges, look_at
+from shared.observability.spans import set_up_spans
 from shared.observability.unresolved import UnresolvedGauges
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.purge import RedisPurge, purge_nothing
@@ -41,6 +42,7 @@ def run(configuration: Configuration, settings: Settings) -> int:
     """Run until the process is asked to end; gives the exit code. Raises SettingsError."""
     settings.require("broker_url", "events_url", "database_url", "data_keys", "hmac_key")
     set_up_logs(settings.log_level)
+    set_up_spans("booking")
     clock = SystemClock()
     sealer = Sealer(settings.data_keys, str(settings.hmac_key))
     ledger = Ledger(str(settings.database_url), sealer)

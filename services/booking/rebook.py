@@ -33,6 +33,7 @@ from shared.ledger.ledger import Claimed, Ledger, LostClaim
 from shared.ledger.port import LedgerEvent, LedgerUnavailable
 from shared.ledger.transitions import RowState
 from shared.observability.metrics import LATE_APPLIES
+from shared.observability.spans import span
 from shared.observability.traces import following
 from shared.scheduling.failures import NotReached, SchedulingFailure
 from shared.scheduling.port import CallContext, Connection, LookUps, UpdateRequest, Updates
@@ -94,7 +95,7 @@ class Saga:
         row = await self._db(deps.ledger.claim, row_id, deps.owner, lease=deps.schedule.lease)
         if row is None:
             return
-        with following(row.traceparent):
+        with following(row.traceparent), span("rebook", "consumer", producer=row.producer):
             try:
                 await self._story(row)
             except LostClaim:

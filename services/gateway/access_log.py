@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from services.gateway import metrics
-from services.gateway.tracing import traceparent
+from services.gateway.tracing import given_traceparent, traceparent
+from shared.observability.spans import span
 from shared.observability.traces import following
 
 log = logging.getLogger("omboka.access")
@@ -22,8 +24,16 @@ log = logging.getLogger("omboka.access")
 @web.middleware
 async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count and log a request by its route's pattern, so that nothing that names a patient gets into either."""
-    with following(traceparent(request.headers)):
+    headers = request.headers
+    with following(given_traceparent(headers)), _span(request), following(traceparent(headers)):
         return await _noted(request, handler)
+
+
+def _span(request: web.Request) -> AbstractContextManager[None]:
+    # A WebSocket lives for as long as its patient looks: its commands have spans of their own.
+    if "Upgrade" in request.headers or _pattern(request) in ("/healthz", "/readyz", "/metrics"):
+        return nullcontext()
+    return span(f"{request.method} {_pattern(request)}", "server")
 
 
 async def _noted(request: web.Request, handler: Handler) -> web.StreamResponse:

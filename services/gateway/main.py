@@ -19,6 +19,7 @@ from shared.messaging.publisher_kombu import KombuPublisher
 from shared.messaging.tickets_redis import RedisTickets
 from shared.observability.logs import set_up_logs
 from shared.observability.ops_server import serve_operations
+from shared.observability.spans import set_up_spans
 from shared.sealing import Sealer
 from shared.settings import Settings, listen_address
 
@@ -28,6 +29,7 @@ def run(configuration: Configuration, settings: Settings) -> int:
     settings.require("broker_url", "events_url", "database_url", "data_keys", "hmac_key", "session_key")
     settings.require_auth()
     set_up_logs(settings.log_level)
+    set_up_spans("gateway")
     return asyncio.run(_serve(configuration, settings))
 
 

@@ -31,6 +31,7 @@ from shared.contracts.commands import CLIENT_COMMAND
 from shared.contracts.model import Language
 from shared.contracts.problems import Problem, ProblemType, Refusal
 from shared.messaging.event_log import LogUnavailable
+from shared.observability.spans import span
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +214,6 @@ class _Conversation:
         self._socket = socket
         self._caller = caller
         self._language: Language = preferred_language(request)
-        self._traceparent = traceparent(request.headers)
 
     async def run(self) -> None:
         """Converse until either side ends it."""
@@ -308,7 +308,9 @@ class _Conversation:
         self._app[LIMITS].count_command(caller.owner)
         command = CLIENT_COMMAND.validate_json(json.dumps(content), strict=True)
         try:
-            seq = await self._app[REBOOKINGS].command(caller, self._id, command, traceparent=self._traceparent)
+            with span(f"command {command.name}", "server"):
+                trace = traceparent(self._request.headers)
+                seq = await self._app[REBOOKINGS].command(caller, self._id, command, traceparent=trace)
         except Exception as error:
             metrics.COMMANDS.labels(command.name, "refused").inc()
             refused = error.problem.type if isinstance(error, Refusal) else ProblemType.OVERLOADED

@@ -5,12 +5,20 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from celery.signals import before_task_publish
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared.observability.logs import JsonFormatter
+from shared.observability.logs import JsonFormatter, masked
+from shared.observability.spans import send_spans
 from tests.end_to_end.stacks import LINDANGEN, embedded
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -51,3 +59,63 @@ async def test_a_clicks_trace_reaches_the_log_and_the_booking_systems(tmp_path: 
     # What a booking system supports is asked for everybody, and so belongs to no click.
     assert without == {"GetSupportedServiceContracts"}
     assert {headers.get("traceparent") for headers in published} == {f"00-{TRACE}-b7ad6b7169203331-01"}
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """The spans of this process, while the test runs."""
+    exporter = InMemorySpanExporter()
+    send_spans("test", SimpleSpanProcessor(exporter))
+    yield exporter
+    send_spans("test", None)
+
+
+async def test_spans_lead_from_the_click_to_each_call(spans: InMemorySpanExporter, tmp_path: Path) -> None:
+    """One trace: the portal's span, the command, the task that it caused, the SOAP call; nothing of a patient's."""
+    async with embedded(tmp_path) as stack:
+        portal = stack.portal("saga")
+        portal.headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
+        async with portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
+            await rebooking.go_to_days()
+            await rebooking.go_to_summary()
+            assert (await rebooking.confirm())["state"] == "confirmed"
+    finished = spans.get_finished_spans()
+    by_id = {one.context.span_id: one for one in finished}
+
+    def way(span: ReadableSpan) -> list[str]:
+        """The names from a span up to the portal's own."""
+        names = [span.name]
+        while span.parent is not None and span.parent.span_id in by_id:
+            span = by_id[span.parent.span_id]
+            names.append(span.name)
+        assert span.parent is not None
+        assert f"{span.parent.span_id:016x}" == "b7ad6b7169203331"
+        return names
+
+    ways = {one.name: way(one) for one in finished if one.context.trace_id == int(TRACE, 16)}
+    assert ways["GetBookingDetails"][-1] in ("POST /v1/rebookings", "command confirm")
+    assert ways["GetAvailableDates"] == ["GetAvailableDates", "availability.search_days", "command choose_facilities"]
+    assert ways["UpdateBooking"] == ["UpdateBooking", "rebook", "command confirm"]
+    held = json.dumps([[one.name, dict(one.attributes or {})] for one in finished])
+    assert masked(held) == held
+    for patients_own in ("8706222380", "1HZ5-0100001", "Saga", "förhinder", rebooking.id):
+        assert patients_own not in held
+
+
+def test_without_the_package_or_an_address_there_are_no_spans() -> None:
+    """Nothing is imported, nothing fails, and whoever wants spans that can't be made is told."""
+    program = """
+import sys
+from shared.observability import calls, spans
+spans.set_up_spans("gateway", {})
+with spans.span("a"), spans.span("b"):
+    spans.past_span("c", "client", 0.1, failed=False)
+assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+sys.modules["opentelemetry"] = None
+spans.set_up_spans("gateway", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
+with spans.span("a"):
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "omboka[otel]" in done.stderr
