@@ -59,6 +59,14 @@ chaos-true: setup ## 20 rebookings at true settings: settle 90 s; three quarters
 reliability: setup ## draw the results into docs/reliability.md
 	@$(BIN)/python -m tests.chaos.report
 
+.PHONY: fuzz
+fuzz: setup ## every fuzzer at full size: half an hour (OMBOKA_TEST_SEED=N makes a failing run again)
+	@OMBOKA_TEST_FUZZ=full $(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" tests/security $(ARGS)
+
+.PHONY: sbom
+sbom: setup ## the bill of materials of each role's image (CycloneDX) and the licences, in dist/
+	@$(BIN)/python -m services.operations.sbom deploy/locks dist
+
 check: setup ## format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check --quiet services shared tests
 	@$(BIN)/ruff check --quiet services shared tests

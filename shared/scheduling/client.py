@@ -32,7 +32,7 @@ from shared.contracts.rules import DateWindow
 from shared.scheduling import envelopes
 from shared.scheduling.answers import read_answer
 from shared.scheduling.certificates import Certificates
-from shared.scheduling.failures import NotReached, SchedulingFailure
+from shared.scheduling.failures import NotReached, SchedulingFailure, Unreadable
 from shared.scheduling.interactions import (
     get_all_healthcare_facilities,
     get_all_performers,
@@ -125,12 +125,15 @@ class SchedulingClient:
         )
 
     async def get_booking_details(self, facility: str, booking_id: str, context: CallContext) -> Timeslot | None:
-        """One booking; None when the facility doesn't have it."""
+        """One booking; None when the facility doesn't have it. An answer about another booking is Unreadable."""
         addressee = self._addressee(facility)
         fields = get_booking_details.to_wire(addressee.facility, booking_id)
-        return await self._look_up(
+        found = await self._look_up(
             Interaction.GET_BOOKING_DETAILS, addressee, fields, get_booking_details.from_wire, context
         )
+        if found is not None and found.booking_id not in (None, booking_id):
+            raise Unreadable("the answer is about another booking than the one asked for")
+        return found
 
     async def get_all_healthcare_facilities(
         self, facility: str, subject: SubjectOfCareId, booking_id: str, context: CallContext

@@ -172,7 +172,14 @@ def a_settings(folder: Path) -> Settings:
 
 @asynccontextmanager
 async def servers(
-    folder: Path, *, broker_url: str, events_url: str, cache_url: str, database_url: str, **changes: Any
+    folder: Path,
+    *,
+    broker_url: str,
+    events_url: str,
+    cache_url: str,
+    database_url: str,
+    log_level: str = "INFO",
+    **changes: Any,
 ) -> AsyncIterator[Stack]:
     """Run gateway, availability and booking as three processes against RabbitMQ, Redis and PostgreSQL."""
     simulator = TestServer(make_app(a_configuration("http://127.0.0.1:1", **changes)))
@@ -194,6 +201,7 @@ async def servers(
         "OMBOKA_SESSION_KEY": str(settings.session_key),
         "OMBOKA_AUTH_KEY": str(settings.auth_key),
         "OMBOKA_AUDIT": str(settings.audit),
+        "OMBOKA_LOG_LEVEL": log_level,
         "OMBOKA_LISTEN": f"127.0.0.1:{ports[0]}",
         "PATH": os.environ["PATH"],
     }

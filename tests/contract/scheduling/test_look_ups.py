@@ -309,3 +309,28 @@ async def test_a_ping_gives_the_systems_version() -> None:
 
     assert version == "4.2"
     assert system.connections[0].head.startswith("POST /PingForConfiguration/")
+
+
+async def test_an_answer_about_another_booking_is_not_believed() -> None:
+    """The booking that was asked for, or one that names none: another's is no answer."""
+    another = an_envelope(an_answer(Interaction.GET_BOOKING_DETAILS, DETAIL.replace("B-1", "B-2")))
+    nameless = an_envelope(
+        an_answer(Interaction.GET_BOOKING_DETAILS, DETAIL.replace("<c:bookingId>B-1</c:bookingId>", ""))
+    )
+    async with a_raw_booking_system(says(http(another))) as system:
+        with pytest.raises(Unreadable):
+            await details(a_configuration(system.url))
+    async with a_raw_booking_system(says(http(nameless))) as system:
+        assert await details(a_configuration(system.url)) is not None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    """Wherever a booking system points, nothing goes there: addresses come from the configuration alone."""
+    async with a_raw_booking_system(says(http(ANSWER))) as elsewhere:
+        target = elsewhere.url.replace("{contract}", "GetBookingDetails")
+        moved = http(b"", status=f"{status} Away", headers=f"Location: {target}\r\n")
+        async with a_raw_booking_system(says(moved)) as system:
+            with pytest.raises(HttpFailure):
+                await details(a_configuration(system.url))
+        assert not elsewhere.connections
