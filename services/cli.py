@@ -1,19 +1,22 @@
 """The `omboka` command: every role, and what an operator needs beside them.
 
-Each command imports its own role alone, because a role's container holds no other's packages.
+Each command imports what it needs itself: a role's container holds no other's packages, and a container's health check,
+which runs every few seconds, is to cost next to nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from shared.configuration import Configuration, ConfigurationError, load_configuration
 from shared.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from shared.configuration import Configuration
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -24,11 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Run = parsed.run
     try:
         return run(parsed)
-    except (SettingsError, ConfigurationError) as error:
+    except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except ValueError as error:
+        from shared.configuration import ConfigurationError
+
+        if not isinstance(error, ConfigurationError):
+            raise
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _settings() -> Settings:
@@ -37,19 +47,29 @@ def _settings() -> Settings:
 
 def _configuration(settings: Settings) -> Configuration:
     settings.require("config")
-    return load_configuration(str(settings.config))
+    return _load(str(settings.config))
+
+
+def _load(path: str) -> Configuration:
+    from shared.configuration import load_configuration
+
+    return load_configuration(path)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    import asyncio
+
     from services.demo import run_demo
 
     return asyncio.run(run_demo(port=arguments.port))
 
 
 def _all_in_one(arguments: argparse.Namespace) -> int:
+    import asyncio
+
     from services.all_in_one import run_all_in_one
 
-    configuration = load_configuration(arguments.config)
+    configuration = _load(arguments.config)
     return asyncio.run(run_all_in_one(configuration, _settings(), config_path=arguments.config, port=arguments.port))
 
 
@@ -77,7 +97,7 @@ def _booking(arguments: argparse.Namespace) -> int:
 def _simulator(arguments: argparse.Namespace) -> int:
     from services.simulator.main import run
 
-    return run(load_configuration(arguments.config), port=arguments.port)
+    return run(_load(arguments.config), port=arguments.port)
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
@@ -87,7 +107,9 @@ def _deploy(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    configuration = load_configuration(arguments.file)
+    import asyncio
+
+    configuration = _load(arguments.file)
     from services.operations.check import look_live, remarks
 
     for remark in remarks(configuration):

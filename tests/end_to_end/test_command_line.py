@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -146,3 +147,19 @@ async def test_an_empty_ledger_is_listed(tmp_path: Path) -> None:
     code, _, err = await omboka("ledger", "show", "nobody", OMBOKA_DATABASE_URL=url, **keys)
     assert code == 1
     assert "there is no rebooking nobody" in err
+
+
+def test_a_health_check_costs_next_to_nothing() -> None:
+    """It runs in every container every few seconds: neither a configuration nor an event loop is loaded for it."""
+    program = """
+import sys
+from services import cli
+assert cli.main(["health", "gateway"]) == 1
+heavy = {"pydantic", "asyncio", "aiohttp", "celery", "yaml", "sqlalchemy"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    environment = {**os.environ, "OMBOKA_LISTEN": f"127.0.0.1:{unused_port()}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -45,6 +46,13 @@ def test_every_metric_is_told_with_its_kind_and_labels() -> None:
         name: (kind, frozenset(filter(None, labels.split(", ")))) for name, (kind, labels) in rows.items()
     } == declared
     assert all(set(roles.split(", ")) <= set(ROLES) for *_, roles, _ in documented("Metrics"))
+
+
+def test_every_row_of_the_dashboard_is_told() -> None:
+    """In the order in which it stands there."""
+    panels = json.loads((DEPLOY / "grafana" / "omboka.json").read_text(encoding="utf-8"))["panels"]
+    rows = [panel["title"] for panel in panels if panel["type"] == "row"]
+    assert [name for name, *_ in documented("The dashboard")] == rows
 
 
 def test_every_secret_of_the_kubernetes_base_is_told() -> None:
