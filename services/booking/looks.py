@@ -8,6 +8,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+SOON = 0.2
+"""Seconds that are always left between two looks."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -47,7 +50,7 @@ def next_look(schedule: Schedule, *, since_sent: float, until_settled: float, ch
     wait *= chance.uniform(0.8, 1.2)
     if 0 < until_settled < wait:
         wait = until_settled
-    return max(wait, 0.2)
+    return max(wait, SOON)
 
 
 def backoff(schedule: Schedule, tries: int, chance: random.Random) -> float:

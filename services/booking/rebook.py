@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from services.booking import outcome as told
 from services.booking.classify import Proves, classify, describe
-from services.booking.looks import Schedule, backoff, next_look
+from services.booking.looks import SOON, Schedule, backoff, next_look
 from services.booking.reconcile import Conclusion, Evidence, Look, Where, judge, look
 from services.booking.telling import Teller
 from shared.audit.audit_log import AuditUnavailable
@@ -332,7 +332,8 @@ class Saga:
             return
         wait = next_look(schedule, since_sent=now - sent_at, until_settled=settle_until - now, chance=self._deps.chance)
         if evidence.since is not None:
-            wait = min(wait, schedule.two_looks_apart)
+            # The second of the two looks comes as soon as it counts, also when another one came between.
+            wait = min(wait, max(evidence.since + schedule.two_looks_apart - now, SOON))
         kept = {"where": evidence.where, "since": evidence.since, "booking_start": evidence.booking_start}
         await self._stay(row, None, next_in=wait, evidence={**row.evidence, "negative": kept})
 

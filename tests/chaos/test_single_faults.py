@@ -25,8 +25,8 @@ from tests.chaos.system import SHORT, Process, System, running
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 LEASE_SECONDS = 10.0
-TICKS_SECONDS = 3.0
-"""The dispatcher looks each second: once for each of two looks and once for the step that follows."""
+TICKS_SECONDS = 4.0
+"""The dispatcher looks each second: for the dead lease, for each of the two looks, and for sending once more."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

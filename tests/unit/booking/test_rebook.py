@@ -225,6 +225,21 @@ async def test_a_worker_that_dies_while_sending_leaves_the_row_to_another(saga: 
     assert len(saga.system.journal) == 1
 
 
+@pytest.mark.parametrize("settle", [5.0, 12.0, 14.0, 17.0, 90.0])
+async def test_a_settled_negative_is_found_as_soon_as_it_counts(saga: SagaUnderTest, settle: float) -> None:
+    """A worker died, nothing was applied: sent once more after the lease, settling, ten seconds and the ticks.
+
+    Whatever other looks fall between the two that count.
+    """
+    saga.system.mishap = "crash_before"
+    accepted = await saga.accept(settle=settle)
+    began = saga.clock.monotonic()
+    assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
+    ((applied_at, _),) = saga.system.journal
+    ticks = 4.0  # one for the dead lease, one for each of the two looks, one for sending
+    assert applied_at - began <= saga.schedule.lease + settle + saga.schedule.two_looks_apart + ticks
+
+
 async def test_what_was_sent_once_is_watched_though_it_ends_unsent(saga: SagaUnderTest) -> None:
     """Settled, to be sent once more, never reached again: an update applied later than believed is still told."""
     saga.system.mishap, saga.system.late_by = "late", 300.0
