@@ -8,7 +8,7 @@ WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers test-all check format lock image-sizes clean
+.PHONY: help setup demo test test-servers test-all bench bench-quick check format lock image-sizes clean
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -67,15 +67,21 @@ fuzz: setup ## every fuzzer at full size: half an hour (OMBOKA_TEST_SEED=N makes
 sbom: setup ## the bill of materials of each role's image (CycloneDX) and the licences, in dist/
 	@$(BIN)/python -m services.operations.sbom deploy/locks dist
 
+bench: setup ## measure everything, with its peers, into docs/performance.md; under 15 minutes on 2 cores
+	@$(BIN)/python -m benchmarks --record $(ARGS)
+
+bench-quick: setup ## the same, small: for developing, not for the record
+	@$(BIN)/python -m benchmarks --size quick $(ARGS)
+
 check: setup ## format, lint, types and the arrows between packages
-	@$(BIN)/ruff format --check --quiet services shared tests
-	@$(BIN)/ruff check --quiet services shared tests
+	@$(BIN)/ruff format --check --quiet services shared tests benchmarks
+	@$(BIN)/ruff check --quiet services shared tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 format: setup ## bring the code into its form
-	@$(BIN)/ruff check --quiet --fix services shared tests || true
-	@$(BIN)/ruff format --quiet services shared tests
+	@$(BIN)/ruff check --quiet --fix services shared tests benchmarks || true
+	@$(BIN)/ruff format --quiet services shared tests benchmarks
 
 lock: setup ## choose the newest packages that fit, and write their versions and hashes down
 	@$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.txt

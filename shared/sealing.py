@@ -7,7 +7,6 @@ cache keys. Source: architecture, "Look-ups never wait for each other".
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -29,8 +28,9 @@ def keyed_digest(hmac_key: str) -> Callable[..., str]:
     key = hmac_key.encode()
 
     def digest(*parts: str) -> str:
-        message = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
-        return base64.urlsafe_b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode().rstrip("=")
+        encoded = [part.encode() for part in parts]
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+        return base64.urlsafe_b64encode(hmac.digest(key, message, "sha256")).decode().rstrip("=")
 
     return digest
 

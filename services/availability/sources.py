@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from services.availability.cache import Cache, Place
 from services.availability.guard import Guards
+from services.availability.large import LARGE, LARGE_BYTES, beside
 from services.availability.single_flight import SingleFlight, one_of_all
 from shared.clock import Clock
 from shared.configuration import Configuration, Facility
@@ -216,7 +217,7 @@ class Sources:
     ) -> Answer[Value]:
         place = Place(self._key(interaction, facility, asking, parts), hsa_key(facility.id), fresh, stale)
         found = await self._cache.look(place)
-        if found.fresh and (kept := self._opened(found.value, kind)) is not None:
+        if found.fresh and (kept := await self._opened(found.value, kind)) is not None:
             LOOK_UPS.labels(interaction.value, "hit").inc()
             return kept
         generation = found.generation
@@ -236,17 +237,17 @@ class Sources:
             async def make_own() -> bytes:
                 nonlocal own
                 own = await ask()
-                return self._closed(own, kind)
+                return await self._closed(own, kind)
 
             seconds = self._patience(facility, asking)
             value = await one_of_all(self._cache, place, generation, make_own, seconds=seconds, clock=self._clock)
-            return own or self._opened(value, kind) or await ask()
+            return own or await self._opened(value, kind) or await ask()
 
         try:
             # A call of before a purge is joined by nobody who comes after it.
             return await self._flights.do(f"{place.key} {generation}", fetch)
         except SchedulingFailure:
-            if found.fresh or (kept := self._opened(found.value, kind)) is None:
+            if found.fresh or (kept := await self._opened(found.value, kind)) is None:
                 raise
             LOOK_UPS.labels(interaction.value, "stale").inc()
             return Answer(kept.value, SourceStatus.STALE, kept.fetched_at)
@@ -278,25 +279,34 @@ class Sources:
             *parts,
         )
 
-    def _opened(self, sealed: bytes | None, kind: TypeAdapter[Value]) -> Answer[Value] | None:
+    async def _opened(self, sealed: bytes | None, kind: TypeAdapter[Value]) -> Answer[Value] | None:
         if sealed is None:
             return None
-        try:
-            kept = _Kept.model_validate_json(self._sealer.open(sealed))
-            return Answer(kind.validate_python(kept.value), SourceStatus.FROM_CACHE, kept.fetched_at)
-        except (SealBroken, ValueError):
-            return None  # of another version, or under another key: as good as not there
+        return await beside(lambda: _open(self._sealer, sealed, kind), large=len(sealed) > LARGE_BYTES)
 
-    def _closed(self, answer: Answer[Value], kind: TypeAdapter[Value]) -> bytes:
-        value = kind.dump_python(answer.value, mode="json", context={"reveal": True})
-        return self._sealer.seal(_Kept(fetched_at=answer.fetched_at, value=value).model_dump_json().encode())
+    async def _closed(self, answer: Answer[Value], kind: TypeAdapter[Value]) -> bytes:
+        large = isinstance(answer.value, tuple) and len(answer.value) > LARGE
+        return await beside(lambda: _close(self._sealer, answer, kind), large=large)
 
     async def _kept_contracts(self, facility: Facility) -> Answer[frozenset[Interaction]] | None:
         found = await self._cache.look(_contracts_place(facility))
-        return self._opened(found.value, _CONTRACTS)
+        return await self._opened(found.value, _CONTRACTS)
 
     async def _keep_contracts(self, facility: Facility, answer: Answer[frozenset[Interaction]]) -> None:
-        await self._cache.keep(_contracts_place(facility), 0, None, self._closed(answer, _CONTRACTS))
+        await self._cache.keep(_contracts_place(facility), 0, None, await self._closed(answer, _CONTRACTS))
+
+
+def _open(sealer: Sealer, sealed: bytes, kind: TypeAdapter[Value]) -> Answer[Value] | None:
+    try:
+        kept = _Kept.model_validate_json(sealer.open(sealed))
+        return Answer(kind.validate_python(kept.value), SourceStatus.FROM_CACHE, kept.fetched_at)
+    except (SealBroken, ValueError):
+        return None  # of another version, or under another key: as good as not there
+
+
+def _close(sealer: Sealer, answer: Answer[Value], kind: TypeAdapter[Value]) -> bytes:
+    value = kind.dump_python(answer.value, mode="json", context={"reveal": True})
+    return sealer.seal(_Kept(fetched_at=answer.fetched_at, value=value).model_dump_json().encode())
 
 
 def _contracts_place(facility: Facility) -> Place:

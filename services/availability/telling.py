@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from services.availability.large import beside
 from shared.clock import Clock
 from shared.contracts import events
 from shared.contracts.commands import LookUp
@@ -47,20 +48,29 @@ class Telling:
         name: EventName | None = None,
         private: bytes | None = None,
         last: bool = False,
+        large: bool = False,
     ) -> None:
-        """Append a section's new value; `last` closes the section for this command. Raises Superseded."""
+        """Append a section's new value; `last` closes the section for this command. Raises Superseded.
+
+        A `large` one is encoded beside the event loop.
+        """
         async with self._lock:
             if last:
                 self.open.discard(section)
             name = name or events.of_section(section, value.state)
-            data = {"section": section.value, "value": value.public()}
-            await self._append(name, data, section, private=private, final=last and not self.open)
+            final = last and not self.open
+
+            def encode() -> bytes:
+                return self._encoded(name, {"section": section.value, "value": value.public()}, final=final)
+
+            await self._append(name, await beside(encode, large=large), section, private=private)
 
     async def tell_contracts(self, value: dict[str, Any]) -> None:
         """Append what the facilities support: an event beside the sections. Raises Superseded."""
         async with self._lock:
-            data = {"section": "contracts", "value": value}
-            await self._append(EventName.CONTRACTS_READY, data, None, private=None, final=False)
+            name = EventName.CONTRACTS_READY
+            public = self._encoded(name, {"section": "contracts", "value": value}, final=False)
+            await self._append(name, public, None, private=None)
 
     async def fail(self, section: SectionName, problem: Problem, *, data: Any = None) -> None:
         """End a section as failed; `data` stays with it where there is some. Raises Superseded."""
@@ -94,18 +104,20 @@ class Telling:
             except (Superseded, LogUnavailable):
                 self.open.discard(section)
 
+    def _encoded(self, name: EventName, data: dict[str, Any], *, final: bool) -> bytes:
+        at = self._clock.now()
+        return events.encode(name, command_id=self._command.command_id, at=at, final=final, data=data)
+
     async def _append(
         self,
         name: EventName,
-        data: dict[str, Any],
+        public: bytes,
         section: SectionName | None,
         *,
         private: bytes | None,
-        final: bool,
     ) -> None:
         command = self._command
         self._told += 1
-        public = events.encode(name, command_id=command.command_id, at=self._clock.now(), final=final, data=data)
         entry = NewEntry(
             key=f"{command.command_id}:{command.basis}:{name.value}:{self._told}",
             public=public,

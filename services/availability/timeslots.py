@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from services.availability.large import LARGE, beside
 from services.availability.merge import sort_timeslots
 from services.availability.sources import Answer, Asking, Sources
 from services.availability.telling import Superseded, Telling
@@ -79,7 +80,10 @@ class DayOfTimeslots:
             self._problems.append(problem_of(failure, facility))
         else:
             self._answers.append(answer)
-            self._add(facility, answer.value)
+            large = len(answer.value) > LARGE
+            read, options = await beside(lambda: self._drawn(facility, answer.value), large=large)
+            self._read.update(read)
+            self._options += options
         finally:
             self._waiting -= 1
         if (self._waiting or self.more_may_come) and self._options:
@@ -97,23 +101,31 @@ class DayOfTimeslots:
 
     async def _tell(self, state: State, *, last: bool = False) -> None:
         try:
-            await self._telling.tell(SectionName.TIMESLOTS, self._section(state), private=self._private(), last=last)
+            options, read, large = tuple(self._options), dict(self._read), len(self._options) > LARGE
+            section, private = await beside(lambda: (self._section(state, options), self._private(read)), large=large)
+            await self._telling.tell(SectionName.TIMESLOTS, section, private=private, last=last, large=large)
         except Superseded:
             # Another day was chosen meanwhile; the search for days goes on all the same.
             self._telling.open.discard(SectionName.TIMESLOTS)
 
-    def _add(self, facility: Facility, timeslots: Iterable[Timeslot]) -> None:
+    def _drawn(
+        self, facility: Facility, timeslots: Iterable[Timeslot]
+    ) -> tuple[dict[str, Timeslot], list[TimeslotOption]]:
+        """The timeslots of the day that are still to come: each as it was read, and as it is shown."""
         now = CivilTime.of(self._clock.now())
+        read: dict[str, Timeslot] = {}
+        options: list[TimeslotOption] = []
         for timeslot in timeslots:
             if timeslot.start is None or timeslot.end is None or timeslot.start <= now:
                 continue
             if timeslot.start.date != self._day:
                 continue
             name = timeslot_id(self._sealer, self._command.rebooking_id, facility, timeslot)
-            self._read[name] = timeslot
-            self._options.append(_option(name, timeslot, facility, self._current, self._command.language))
+            read[name] = timeslot
+            options.append(_option(name, timeslot, facility, self._current, self._command.language))
+        return read, options
 
-    def _section(self, state: State) -> Section:
+    def _section(self, state: State, options: Sequence[TimeslotOption]) -> Section:
         fetched = [answer.fetched_at for answer in self._answers]
         cached = any(answer.status is SourceStatus.FROM_CACHE for answer in self._answers)
         problem = self._problems[0].public(self._command.language) if self._problems else None
@@ -124,11 +136,11 @@ class DayOfTimeslots:
             if self._answers
             else SourceStatus.NONE,
             fetched_at=min(fetched) if fetched else None,
-            data=TimeslotsData(date=self._day, timeslots=sort_timeslots(self._options)),
+            data=TimeslotsData(date=self._day, timeslots=sort_timeslots(options)),
         )
 
-    def _private(self) -> bytes:
-        return self._sealer.seal_model(TimeslotsRead(timeslots=self._read))
+    def _private(self, read: dict[str, Timeslot]) -> bytes:
+        return self._sealer.seal_model(TimeslotsRead(timeslots=read))
 
 
 def _option(

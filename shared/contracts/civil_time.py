@@ -30,11 +30,13 @@ class CivilTime(str):
 
     def __new__(cls, value: str) -> CivilTime:
         """Read `yyyymmddhhmmss` or `yyyymmddhhmm`; ValueError for anything else."""
+        if type(value) is cls:
+            return value
         text = value.strip()
         if not _DIGITS.fullmatch(text):
             raise ValueError("is not a civil time (yyyymmddhhmmss)")
         text = text.ljust(14, "0")
-        dt.datetime.strptime(text, "%Y%m%d%H%M%S")
+        _wall_clock(text)
         return super().__new__(cls, text)
 
     @classmethod
@@ -46,7 +48,7 @@ class CivilTime(str):
     @property
     def datetime(self) -> dt.datetime:
         """The wall clock as a naive datetime."""
-        return dt.datetime.strptime(self, "%Y%m%d%H%M%S")
+        return _wall_clock(self)
 
     @property
     def date(self) -> dt.date:
@@ -66,3 +68,10 @@ class CivilTime(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+
+
+def _wall_clock(digits: str) -> dt.datetime:
+    # By hand: strptime takes ten times as long, and a look-up of 20 timeslots reads a hundred times.
+    return dt.datetime(
+        int(digits[:4]), int(digits[4:6]), int(digits[6:8]), int(digits[8:10]), int(digits[10:12]), int(digits[12:14])
+    )

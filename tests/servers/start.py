@@ -26,12 +26,16 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A server that this run has started. `kill` ends it as a power cut would; `again` starts it on the same data."""
+    """A server that this run has started. `kill` ends it as a power cut would; `again` starts it on the same data.
+
+    `pid` is its first process, where that can be seen from here.
+    """
 
     url: str
     stop: Callable[[], None]
     kill: Callable[[], None]
     again: Callable[[], None]
+    pid: int | None = None
 
 
 def start_redis(*, durable: bool = False) -> Server:
@@ -108,11 +112,13 @@ def _container(
     if started is None:
         return None
     name = started.strip()
+    pid = (_run("docker", "inspect", "-f", "{{.State.Pid}}", name) or "").strip()
     return Server(
         url.format(address=address),
         stop=lambda: _stop_container(name),
         kill=lambda: _done("docker", "kill", "-s", "KILL", name),
         again=lambda: _done("docker", "start", name),
+        pid=int(pid) if pid.isdecimal() and Path(f"/proc/{pid}").exists() else None,
     )
 
 
@@ -205,7 +211,7 @@ def _process(
         nonlocal process
         process = begin()
 
-    return Server(url, stop, kill, again)
+    return Server(url, stop, kill, again, process.pid)
 
 
 def _free_port() -> int:

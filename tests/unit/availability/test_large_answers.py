@@ -1,0 +1,114 @@
+"""Large answers: what is done for each of very many timeslots is done beside the event loop, so nobody is stalled."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import uuid
+
+import pytest
+from cryptography.fernet import Fernet
+
+from services.availability.cache import MemoryCache
+from services.availability.large import LARGE
+from services.availability.worker import Availability
+from shared.clock import FixedClock
+from shared.configuration import parse_configuration
+from shared.contracts.civil_time import CivilTime
+from shared.contracts.commands import CurrentTime, LookUpTimeslots
+from shared.contracts.identifiers import SubjectOfCareId
+from shared.contracts.model import Actor, ActorType, Identity, SearchFilters, Timeslot
+from shared.messaging.event_log import Head, NewEntry
+from shared.messaging.event_log_memory import MemoryEventLog
+from shared.scheduling.fake import FakeBookingSystems
+from shared.scheduling.rate import MemoryRate
+from shared.sealing import Sealer
+from tests.builders.scheduling import FACILITY, a_timeslot
+
+NOW = dt.datetime(2026, 1, 15, 8, 0, tzinfo=dt.UTC)
+DAY = dt.date(2026, 1, 20)
+
+
+class WatchedSealer(Sealer):
+    """A sealer that knows on which threads it was used: for each timeslot's id, what is kept and what is sealed."""
+
+    def __init__(self) -> None:
+        super().__init__((Fernet.generate_key().decode(),), "k" * 32)
+        self.threads: set[int] = set()
+
+    def digest(self, *parts: str) -> str:
+        """A digest; the ids of timeslots are noted."""
+        if parts[0] == "timeslot":
+            self.threads.add(threading.get_ident())
+        return super().digest(*parts)
+
+    def seal(self, clear: bytes) -> bytes:
+        """Seal."""
+        self.threads.add(threading.get_ident())
+        return super().seal(clear)
+
+    def open(self, sealed: bytes | str) -> bytes:
+        """Open; the identity, which comes as text, is small."""
+        if isinstance(sealed, bytes):
+            self.threads.add(threading.get_ident())
+        return super().open(sealed)
+
+
+def timeslots(count: int) -> list[Timeslot]:
+    """So many different timeslots of the day."""
+    start, end = CivilTime("20260120100000"), CivilTime("20260120102000")
+    return [a_timeslot(start=start, end=end, resource_id=f"R{number}") for number in range(count)]
+
+
+@pytest.mark.parametrize(("count", "on_the_loop"), [(LARGE, True), (2_000, False)])
+async def test_only_a_small_answer_is_worked_on_by_the_loop(count: int, on_the_loop: bool) -> None:
+    """Twice, so that the second time it comes from the cache; every timeslot is told both times."""
+    clock, sealer, systems = FixedClock(NOW), WatchedSealer(), FakeBookingSystems()
+    systems.free[FACILITY] = timeslots(count)
+    configuration = parse_configuration(
+        f"""
+producers: {{north: {{url: "http://127.0.0.1:9/{{contract}}"}}}}
+facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contracts: []}}}}
+"""
+    )
+    events = MemoryEventLog(clock)
+    rebooking_id = uuid.uuid4().hex
+    choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("timeslots",))
+    await events.open(rebooking_id, Head("owner", "index", b"-"), [choice])
+    availability = Availability(
+        configuration,
+        systems=systems,
+        events=events,
+        cache=MemoryCache(clock),
+        rate=MemoryRate.of(configuration, clock),
+        sealer=sealer,
+        clock=clock,
+    )
+    subject = SubjectOfCareId("191212121212")
+    identity = Identity(subject=subject, actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE))
+    sealed = sealer.seal_identity(identity)
+    sealer.threads.clear()
+    for number in range(2):
+        await availability.handle(
+            LookUpTimeslots(
+                rebooking_id=rebooking_id,
+                command_id=f"c{number}",
+                basis=1,
+                deadline=NOW.timestamp() + 100,
+                today=NOW.date(),
+                language="sv",
+                sealed=sealed,
+                date=DAY,
+                booking_facility=FACILITY,
+                facilities=(FACILITY,),
+                filters=SearchFilters(booking_id="B-1"),
+                current=CurrentTime(facility=FACILITY),
+            )
+        )
+    view = await events.read(rebooking_id)
+    assert view is not None
+    told = [entry.public.count(b'"timeslot_id"') for entry in view.entries]
+    assert told == [0, count, count]
+    assert len(systems.calls) == 1
+    assert (threading.get_ident() in sealer.threads) == on_the_loop
+    assert sealer.threads
