@@ -1,19 +1,15 @@
 """The whole reader of booking systems' answers, as a fuzzer calls it: any bytes in, a foreseen end out.
 
-`python -m tests.security.fuzz_answers FOLDER` runs atheris, where that is installed (`pip install atheris`), beginning
-with what stands in the folder: `--corpus FOLDER` writes the corpus there first. Any argument of libFuzzer goes along,
-such as `-max_total_time=3600 -rss_limit_mb=1024`. tests/security/test_fuzz_answers.py replays the corpus without it.
+What the reader believes is judged by another parser. tests/security/test_fuzz_answers.py calls it with thousands of
+changed answers, tests/security/atheris_answers.py has atheris look for more.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -50,11 +46,6 @@ READ: dict[Interaction, Callable[[Any], Any]] = {
     Interaction.PING_FOR_CONFIGURATION: ping_for_configuration.from_wire,
 }
 INTERACTIONS = (Interaction.UPDATE_BOOKING, *READ)
-
-PLAIN_PROOF = {
-    "CONFIRMED": Proves.CLAIMS_CONFIRMED,
-    "REJECTED": Proves.CLAIMS_REJECTED,
-}
 
 
 class WrongOutcome(AssertionError):
@@ -165,24 +156,3 @@ def corpus() -> dict[str, bytes]:
         for n in (0, 1)
     }
     return right | hostile
-
-
-def main(arguments: list[str]) -> None:
-    """Write the corpus where it is asked for, and fuzz."""
-    import atheris
-
-    if "--corpus" in arguments:
-        at = arguments.index("--corpus")
-        folder = Path(arguments[at + 1])
-        folder.mkdir(parents=True, exist_ok=True)
-        for content in corpus().values():
-            if len(content) < 100_000:
-                (folder / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)
-        arguments[at : at + 2] = [str(folder)]
-    atheris.instrument_all()
-    atheris.Setup(arguments, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main(sys.argv)

@@ -19,10 +19,13 @@ import pytest
 import redis
 from celery.signals import before_task_publish
 from kombu import Connection, Queue
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import create_engine
 
 from shared.ledger.tables import metadata
 from shared.messaging.celery_app import dead_letter_queue, queues
+from shared.observability.spans import send_spans
 from tests.end_to_end.stacks import LINDANGEN, PATIENTS, Stack, embedded, servers
 
 CANARY = "saga"
@@ -152,13 +155,15 @@ async def tapped(url: str) -> AsyncIterator[dict[str, bytes]]:
 
 
 async def test_the_canary_leaves_nothing_in_one_process(tmp_path: Path) -> None:
-    """Unmasked records of every library from DEBUG on, the ledger's file, messages and the audit log: 0 hits."""
+    """Unmasked records of every library from DEBUG on, spans, the ledger's file, messages and the audit log: 0 hits."""
     messages: dict[str, bytes] = {}
 
     def note(body: Any, headers: Any, **_: Any) -> None:
         messages[f"message {len(messages)}"] = repr((body, headers)).encode()
 
     before_task_publish.connect(note)
+    spans = InMemorySpanExporter()
+    send_spans("test", SimpleSpanProcessor(spans))
     try:
         with everything_logged() as written:
             async with embedded(tmp_path) as stack:
@@ -166,8 +171,11 @@ async def test_the_canary_leaves_nothing_in_one_process(tmp_path: Path) -> None:
                 ledger = in_the_ledger(f"sqlite:///{tmp_path}/omboka.db")
     finally:
         before_task_publish.disconnect(note)
+        send_spans("test", None)
+    traces = {f"span {n}": span.to_json().encode() for n, span in enumerate(spans.get_finished_spans())}
+    assert len(traces) > 10
     logs = written.getvalue().encode()
-    places = {"logs": logs, **messages, **ledger, **files_in(tmp_path)}
+    places = {"logs": logs, **traces, **messages, **ledger, **files_in(tmp_path)}
     assert len(messages) >= 5
     assert len(ledger) > 3
     assert any(name.endswith(".jsonl") for name in places)
