@@ -46,7 +46,7 @@ from shared.observability.spans import set_up_spans
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
-from shared.settings import Settings, SettingsError
+from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ async def running(
     settings.require("data_keys", "hmac_key", "session_key", "database_url")
     settings.require_auth()
     clock = clock or SystemClock()
-    sealer = _sealer(settings)
+    sealer = Sealer(settings.data_keys, str(settings.hmac_key))
     await asyncio.to_thread(migrate, str(settings.database_url))
     ledger = Ledger(str(settings.database_url), sealer)
     audit = AuditLog(sink_of(settings.audit), sealer.digest, clock, role="all-in-one")
@@ -171,13 +171,6 @@ async def run_all_in_one(configuration: Configuration, settings: Settings, *, co
         print(f"omboka: listening at {system.base_url}", flush=True)
         await told_to_end()
     return 0
-
-
-def _sealer(settings: Settings) -> Sealer:
-    try:
-        return Sealer(settings.data_keys, str(settings.hmac_key))
-    except ValueError as error:
-        raise SettingsError(f"OMBOKA_DATA_KEYS or OMBOKA_HMAC_KEY can't be used: {error}") from None
 
 
 def beside(config_path: str, name: str) -> str:

@@ -7,6 +7,7 @@ which runs every few seconds, is to cost next to nothing.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Run = Callable[[argparse.Namespace], int]
 
+CANT_LISTEN = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+LONGEST_TOKEN_SECONDS = 24 * 3600
+"""No gateway believes a token that lives longer."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code: 0 done, 1 a fault that is told, 2 a wrong call."""
@@ -32,13 +37,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except ValueError as error:
-        from shared.configuration import ConfigurationError
-
-        if not isinstance(error, ConfigurationError):
+    except Exception as error:
+        told = _told(error)
+        if told is None:
             raise
-        print(error, file=sys.stderr)
+        print(told, file=sys.stderr)
         return 1
+
+
+def _told(error: Exception) -> str | None:
+    """What keeps a command from its work, in words for whoever gave it; None for what nobody foresaw."""
+    from shared.configuration import ConfigurationError
+    from shared.ledger.port import LedgerUnavailable
+
+    match error:
+        case ConfigurationError():
+            return str(error)
+        case LedgerUnavailable():
+            return f"omboka: {error}: is OMBOKA_DATABASE_URL right, and the database up?"
+        case OSError() if error.errno in CANT_LISTEN:
+            return f"omboka: can't listen: {error.strerror}; try another port"
+        case _:
+            return None
 
 
 def _settings() -> Settings:
@@ -121,9 +141,18 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _token(arguments: argparse.Namespace) -> int:
     from services.gateway.auth import sign_development_token
+    from shared.contracts.identifiers import SubjectOfCareId
+    from shared.contracts.model import Actor, ActorType
 
     settings = _settings()
     settings.require("auth_key")
+    kind = ActorType(arguments.actor_type)
+    if arguments.actor is not None:
+        try:
+            Actor(id=SubjectOfCareId(arguments.actor) if kind is not ActorType.AGENT else arguments.actor, type=kind)
+        except ValueError:
+            print(f"omboka: --actor isn't the id of a {kind.value}", file=sys.stderr)
+            return 2
     print(
         sign_development_token(
             str(settings.auth_key),
@@ -174,6 +203,27 @@ def _ledger(arguments: argparse.Namespace) -> int:
     return run(arguments, _settings())
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("is not a port (0 to 65535)")
+    return int(text)
+
+
+def _subject(text: str) -> str:
+    from shared.contracts.identifiers import SubjectOfCareId
+
+    try:
+        return SubjectOfCareId(text).reveal()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _lifetime(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LONGEST_TOKEN_SECONDS:
+        raise argparse.ArgumentTypeError(f"is not a lifetime (1 to {LONGEST_TOKEN_SECONDS} seconds)")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="omboka",
@@ -188,11 +238,11 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     demo = add("demo", _demo, "Run everything in one process with simulated booking systems and demo patients.")
-    demo.add_argument("--port", type=int, default=8080, help="where to listen (default 8080)")
+    demo.add_argument("--port", type=_port, default=8080, help="where to listen (default 8080)")
 
     one = add("all-in-one", _all_in_one, "Run gateway, availability and booking in one process, without servers.")
     one.add_argument("--config", required=True, metavar="FILE", help="the configuration file (YAML)")
-    one.add_argument("--port", type=int, default=8080, help="where to listen (default 8080)")
+    one.add_argument("--port", type=_port, default=8080, help="where to listen (default 8080)")
 
     add("gateway", _gateway, "Run the gateway: HTTP, WebSocket and pages.")
     add("availability", _availability, "Run an availability worker: look-ups at the booking systems.")
@@ -200,7 +250,7 @@ def _parser() -> argparse.ArgumentParser:
 
     simulator = add("simulator", _simulator, "Run simulated booking systems that speak the service contracts.")
     simulator.add_argument("--config", required=True, metavar="FILE", help="the configuration file (YAML)")
-    simulator.add_argument("--port", type=int, default=8090, help="where to listen (default 8090)")
+    simulator.add_argument("--port", type=_port, default=8090, help="where to listen (default 8090)")
 
     deploy = add("deploy", _deploy, "Migrate the database and declare the broker's queues; safe to run again.")
     deploy.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is to be done")
@@ -210,13 +260,15 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--live", action="store_true", help="ping every booking system and the registry as well")
 
     token = add("token", _token, "Sign a token with the development key (OMBOKA_AUTH_KEY).")
-    token.add_argument("--subject", required=True, metavar="PNR", help="the patient's personal number, 12 characters")
+    personal_number = "the patient's personal number, 12 characters"
+    token.add_argument("--subject", required=True, type=_subject, metavar="PNR", help=personal_number)
     token.add_argument("--given-name", help="the patient's given name (needed to confirm a rebooking)")
     token.add_argument("--family-name", help="the patient's family name (needed to confirm a rebooking)")
     token.add_argument("--phone", help="the patient's phone number from their own settings")
     token.add_argument("--actor", metavar="ID", help="who acts for the patient: a personal number or an HSA-id")
     token.add_argument("--actor-type", choices=["subject_of_care", "subject_of_care_agent"], default="subject_of_care")
-    token.add_argument("--expires", type=int, default=300, metavar="S", help="seconds until it expires (default 300)")
+    lifetime = "seconds until it expires, at most a day's (default 300)"
+    token.add_argument("--expires", type=_lifetime, default=300, metavar="S", help=lifetime)
 
     add("keys", _keys, "Make the keys that the settings need.")
 

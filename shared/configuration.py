@@ -38,6 +38,14 @@ class ConfigurationError(ValueError):
         self.faults = faults
 
 
+class Misplaced(ValueError):
+    """Raised by a check that sees more than one field: `faults` says of each where it is, seen from there, and what."""
+
+    def __init__(self, *faults: tuple[tuple[str, ...], str]) -> None:
+        super().__init__("; ".join(f"{'.'.join(place)}: {text}" for place, text in faults))
+        self.faults = faults
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -144,7 +152,7 @@ class Producer(_Strict):
     @model_validator(mode="after")
     def _url_has_contract(self) -> Producer:
         if "{contract}" not in self.url:
-            raise ValueError("url must hold {contract}")
+            raise Misplaced((("url",), "must hold {contract}"))
         return self
 
     def address(self, interaction: Interaction) -> str:
@@ -208,15 +216,18 @@ class Configuration(_Strict):
     @model_validator(mode="after")
     def _references_hold(self) -> Configuration:
         seen: dict[str, str] = {}
+        faults: list[tuple[tuple[str, ...], str]] = []
         for key, facility in self.facilities.items():
-            if hsa_key(key) in seen:
-                raise ValueError(f"facilities: {key} is the same HSA-id as {seen[hsa_key(key)]}")
-            seen[hsa_key(key)] = key
+            first = seen.setdefault(hsa_key(key), key)
+            if first != key:
+                faults.append((("facilities", key), f"is the same HSA-id as {first}"))
             for producer in facility.producers:
                 if producer not in self.producers:
-                    raise ValueError(f"facilities: {key}: producers: there is no producer '{producer}'")
+                    faults.append((("facilities", key, "producers"), f"there is no producer '{producer}'"))
             if facility.contracts == "auto" and self.registry is None:
-                raise ValueError(f"facilities: {key}: contracts: must be a list, because there is no registry")
+                faults.append((("facilities", key, "contracts"), "must be a list, because there is no registry"))
+        if faults:
+            raise Misplaced(*faults)
         return self
 
     def facility(self, hsa_id: str) -> Facility | None:
@@ -247,6 +258,8 @@ def load_configuration(path: str | Path) -> Configuration:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{path}: cannot be read: it isn't text in UTF-8"]) from error
     return parse_configuration(text, source=str(path), folder=path.parent)
 
 
@@ -269,9 +282,14 @@ def parse_configuration(text: str, *, source: str = "configuration", folder: Pat
     except ValidationError as error:
         faults = []
         for fault in error.errors(include_url=False, include_input=False):
-            field = ".".join(str(part) for part in fault["loc"]) or "file"
-            message = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"{source}:{_line(tree, fault['loc'])}: {field}: {message}")
+            raised = fault.get("ctx", {}).get("error")
+            told = (
+                raised.faults if isinstance(raised, Misplaced) else [((), fault["msg"].removeprefix("Value error, "))]
+            )
+            for place, message in told:
+                loc = (*fault["loc"], *place)
+                field = ".".join(str(part) for part in loc) or "file"
+                faults.append(f"{source}:{_line(tree, loc)}: {field}: {message}")
         raise ConfigurationError(faults) from error
     return _with_terms(configuration, source, folder or Path("."))
 
@@ -284,6 +302,9 @@ def _with_terms(configuration: Configuration, source: str, folder: Path) -> Conf
                 terms = (folder / facility.terms_file).read_text(encoding="utf-8")
             except OSError as error:
                 faults.append(f"{source}:1: facilities.{key}.terms_file: cannot be read: {error.strerror}")
+                continue
+            except UnicodeDecodeError:
+                faults.append(f"{source}:1: facilities.{key}.terms_file: cannot be read: it isn't text in UTF-8")
                 continue
             facility = facility.model_copy(update={"terms": terms})
         facilities[key] = facility

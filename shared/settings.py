@@ -6,6 +6,7 @@ environment. Source: the interface, "Settings".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -23,7 +24,11 @@ _HOW = {
     "data_keys": "Fernet keys that seal personal data, newest first, separated by commas: run `omboka keys`",
     "hmac_key": "the key of index and cache keys, at least 32 characters: run `omboka keys`",
     "session_key": "the key that seals browser sessions: run `omboka keys`",
+    "auth_key": "the development key that tokens are signed with, at least 32 characters: run `omboka keys`",
 }
+FERNET_KEYS, LONG_KEYS = frozenset({"data_keys", "session_key"}), frozenset({"hmac_key", "auth_key"})
+SHORTEST_KEY = 32
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,14 @@ class Settings:
     log_level: str = "INFO"
 
     def require(self, *names: str) -> None:
-        """Raise SettingsError naming every one of these settings that has no value."""
-        missing = [name for name in names if not getattr(self, name)]
-        if missing:
-            lines = [f"OMBOKA_{name.upper()} is not set: {_HOW.get(name, 'it is needed')}" for name in missing]
+        """Raise SettingsError naming every one of these settings that has no value, or is a key of the wrong form."""
+        lines = []
+        for name in names:
+            value = getattr(self, name)
+            fault = "is not set" if not value else None if _has_form(name, value) else "has the wrong form"
+            if fault is not None:
+                lines.append(f"OMBOKA_{name.upper()} {fault}: {_HOW.get(name, 'it is needed')}")
+        if lines:
             raise SettingsError("\n".join(lines))
 
     def require_auth(self) -> None:
@@ -71,6 +80,8 @@ class Settings:
                 "neither OMBOKA_AUTH_JWKS_URL nor OMBOKA_AUTH_KEY is set: give the address of the issuer's keys, "
                 "or for development a key of your own: run `omboka keys`"
             )
+        if self.auth_key:
+            self.require("auth_key")
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -85,9 +96,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         elif setting.name in ("trusted_proxies", "drain_seconds"):
             kind = int if setting.name == "trusted_proxies" else float
             try:
-                values[setting.name] = kind(text)
+                number = kind(text)
             except ValueError:
-                raise SettingsError(f"OMBOKA_{setting.name.upper()} must be a number") from None
+                number = math.nan
+            if not 0 <= number < math.inf:
+                raise SettingsError(f"OMBOKA_{setting.name.upper()} must be a number, not below zero")
+            values[setting.name] = number
+        elif setting.name == "log_level":
+            if text.upper() not in LOG_LEVELS:
+                raise SettingsError(f"OMBOKA_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")
+            values[setting.name] = text.upper()
         else:
             values[setting.name] = text
     return Settings(**values)  # type: ignore[arg-type]  # each value was made by its setting's own rule above
@@ -100,7 +118,21 @@ def _value(environment: Mapping[str, str], name: str) -> str | None:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}_FILE can't be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name}_FILE can't be read: it isn't text in UTF-8") from None
     return environment.get(name)
+
+
+def _has_form(name: str, value: str | tuple[str, ...]) -> bool:
+    if name in FERNET_KEYS:
+        from cryptography.fernet import Fernet  # only who needs a key pays for it: a health check doesn't
+
+        try:
+            for key in [value] if isinstance(value, str) else value:
+                Fernet(key)
+        except ValueError:
+            return False
+    return name not in LONG_KEYS or len(value) >= SHORTEST_KEY
 
 
 def listen_address(text: str) -> tuple[str, int]:

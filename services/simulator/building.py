@@ -85,7 +85,12 @@ def people_of(configuration: Configuration) -> list[Patient]:
 
 
 def build_world(configuration: Configuration, now: dt.datetime) -> World:
-    """Make the world as it is before anything happens, seen from now (naive Swedish civil time)."""
+    """Make the world as it is before anything happens, seen from now (naive Swedish civil time).
+
+    Raises ConfigurationError when there is nothing to make it of.
+    """
+    if not configuration.facilities:
+        raise ConfigurationError(["facilities: there are none to simulate"])
     world = World(facilities_of(configuration), configuration.simulator.seed)
     book_stories(world, people_of(configuration), now)
     return world

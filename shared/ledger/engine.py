@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from shared.ledger.port import LedgerUnavailable
@@ -20,7 +20,17 @@ PATIENCE_SECONDS = 3
 
 
 def make_engine(url: str) -> Engine:
-    """Make the engine of a ledger's address, such as `sqlite:///omboka.db` or `postgresql+psycopg://…`."""
+    """Make the engine of a ledger's address, such as `sqlite:///omboka.db` or `postgresql+psycopg://…`.
+
+    Raises LedgerUnavailable for what is no such address; the address, which may hold a password, isn't quoted.
+    """
+    try:
+        return _engine(url)
+    except (ArgumentError, ImportError):
+        raise LedgerUnavailable("the address of the ledger's database can't be used") from None
+
+
+def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(url, poolclass=NullPool if ":memory:" not in url else None, connect_args={"timeout": 5})
         event.listen(engine, "connect", _prepare_sqlite)

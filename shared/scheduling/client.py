@@ -28,7 +28,7 @@ from shared.contracts.model import (
     SearchFilters,
     Timeslot,
 )
-from shared.contracts.rules import DateWindow
+from shared.contracts.rules import TIME_TYPE_NAME_MAX_LENGTH, DateWindow
 from shared.scheduling import envelopes
 from shared.scheduling.answers import read_answer
 from shared.scheduling.certificates import Certificates
@@ -289,6 +289,9 @@ class SchedulingClient:
             self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome)
         if left_out > 0:
             log.warning("%s: %d entries of %s could not be read and are left out", name, left_out, interaction.value)
+        if too_long := _too_long(result):
+            limit = TIME_TYPE_NAME_MAX_LENGTH
+            log.warning("%s: %d of %s have a timeTypeName over %d characters", name, too_long, interaction.value, limit)
         return result
 
     def _tell(self, name: str, interaction: Interaction, seconds: float, outcome: str) -> None:
@@ -331,6 +334,13 @@ def _understand(
     content = read_answer(interaction, answer.status, answer.body, retry_after=answer.retry_after)
     result = read(content)
     return result, len(content) - len(result) if isinstance(result, tuple) else 0
+
+
+def _too_long(result: object) -> int:
+    """How many timeslots have a name of their time type that no booking system may give (source: the seed)."""
+    timeslots = result if isinstance(result, tuple) else (result,)
+    names = (one.time_type_name for one in timeslots if isinstance(one, Timeslot) and one.time_type_name)
+    return sum(len(name) > TIME_TYPE_NAME_MAX_LENGTH for name in names)
 
 
 def _at_most(seconds: float, bound: float | None) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import yaml
 from aiohttp.test_utils import TestServer, unused_port
+from lxml import etree
 
 from services.all_in_one import running
 from services.booking.looks import Schedule
@@ -30,6 +31,7 @@ from shared.configuration import Configuration
 from shared.contracts.civil_time import STOCKHOLM
 from shared.contracts.model import Identity
 from shared.settings import Settings
+from tests.contract.schemas import documents
 from tests.end_to_end.portal import Portal
 
 START = dt.datetime(2026, 1, 15, 8, 0, tzinfo=STOCKHOLM)
@@ -77,6 +79,16 @@ class Stack:
         query = f"?contract={contract}" if contract else ""
         found: list[dict[str, Any]] = (await self.simulator("GET", f"/calls{query}"))["calls"]
         return found
+
+    async def ask_again(self, call: dict[str, Any]) -> str:
+        """Send a recorded request to its booking system once more; gives the answer's text."""
+        url = self.configuration.producers[call["producer"]].url.replace("{contract}", call["contract"])
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=call["request"].encode(), headers=call["headers"]) as answer,
+        ):
+            assert answer.status == 200
+            return await answer.text()
 
     async def mishap(self, contract: str, facility: str = "*", **mishap: Any) -> None:
         """Let something go wrong."""
@@ -130,9 +142,24 @@ async def embedded(
         async with running(configuration, settings, clock=clock, schedule=quick, demo_patients=demo_patients) as system:
             yield Stack(system.base_url, simulator_url, str(settings.auth_key), configuration, clock, system)
     finally:
-        invalid = [call for call in simulator.app[BOOKING_SYSTEMS].calls.find() if not call["valid"]]
+        sent = simulator.app[BOOKING_SYSTEMS].calls.find()
         await simulator.close()
-        assert not invalid, f"the booking systems got an invalid request: {invalid[0]}"
+        check_all_valid(sent)
+
+
+def check_all_valid(calls: list[dict[str, Any]]) -> None:
+    """Fail unless every request, header and body, is valid: to the simulator, by our documents, by the official ones.
+
+    The official ones count where they are to be found.
+    """
+    official = documents.official_documents()
+    for call in calls:
+        assert call["valid"], f"the booking systems got an invalid request: {call}"
+        envelope = etree.fromstring(call["request"].encode())
+        for found in (documents.own_documents(), *((official,) if official else ())):
+            schema = documents.schema(found.wsdls[call["contract"]])
+            for part in (part for place in envelope for part in place):
+                assert schema.validate(part), f"{found.wsdls[call['contract']]}: {list(schema.error_log)}: {call}"  # type: ignore[call-overload]
 
 
 def a_configuration(
@@ -224,9 +251,9 @@ async def servers(
     finally:
         for role in roles.values():
             await role.stop()
-        invalid = [call for call in simulator.app[BOOKING_SYSTEMS].calls.find() if not call["valid"]]
+        sent = simulator.app[BOOKING_SYSTEMS].calls.find()
         await simulator.close()
-        assert not invalid, f"the booking systems got an invalid request: {invalid[0]}"
+        check_all_valid(sent)
 
 
 class Role:

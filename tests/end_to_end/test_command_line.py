@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -16,10 +17,11 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestServer, unused_port
 
+from services.cli import main
 from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from shared.clock import SystemClock
-from tests.end_to_end.stacks import LINDANGEN, Stack, a_configuration
+from tests.end_to_end.stacks import LINDANGEN, Stack, a_configuration, embedded
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,12 +81,73 @@ async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Pat
 
 
 async def test_a_token_that_the_command_signs_is_taken(tmp_path: Path) -> None:
-    """`omboka token` prints one token; its personal number is nowhere else."""
-    code, out, err = await omboka(
-        "token", "--subject", "191212121212", "--given-name", "Tolvan", OMBOKA_AUTH_KEY="k" * 32
-    )
-    assert (code, err) == (0, "")
-    assert out.count(".") == 2
+    """By a gateway with the same key, for the patient that was named, with the names, until the time that was said."""
+    async with embedded(tmp_path, start=dt.datetime.now(dt.UTC)) as stack:
+        arguments = ("--subject", "191212121212", "--given-name", "Tolvan", "--family-name", "Tolvansson")
+        code, out, err = await omboka("token", *arguments, "--expires", "3600", OMBOKA_AUTH_KEY=stack.auth_key)
+        assert (code, err) == (0, "")
+        for token, status in ((out.strip(), 200), (out.strip()[:-4] + "AAAA", 401)):
+            headers = {"Authorization": f"Bearer {token}"}
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"{stack.base_url}/v1/me", headers=headers) as answer:
+                    assert answer.status == status
+                    me = await answer.json(content_type=None)
+                    if status == 200:
+                        assert (me["name"], me["masked_subject"]) == ("Tolvan Tolvansson", "19121212-****")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--subject", "19121212121"), "argument --subject: is not a subject of care id"),
+        (("--subject", "191212121212", "--expires", "0"), "argument --expires: is not a lifetime"),
+        (("--subject", "191212121212", "--expires", "86401"), "argument --expires: is not a lifetime"),
+        (("--subject", "191212121212", "--actor", "SE1-A"), "--actor isn't the id of a subject_of_care"),
+        (
+            ("--subject", "191212121212", "--actor", "SE 1", "--actor-type", "subject_of_care_agent"),
+            "--actor isn't the id of a subject_of_care_agent",
+        ),
+    ],
+)
+def test_a_token_that_nobody_would_take_is_not_signed(
+    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong is named, without the personal number, and the exit code is a wrong call's."""
+    monkeypatch.setenv("OMBOKA_AUTH_KEY", "k" * 32)
+    try:
+        code = main(["token", *arguments])
+    except SystemExit as ended:
+        code = ended.code  # type: ignore[assignment]  # argparse ends with a number
+    shown = capsys.readouterr()
+    assert code == 2
+    assert says in shown.err
+    assert shown.out == ""
+    assert "19121212121" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "database_url", "says"),
+    [
+        (("all-in-one", "--port", "{taken}"), None, "omboka: can't listen: "),
+        (("simulator", "--port", "{taken}"), None, "omboka: can't listen: "),
+        (("all-in-one",), "nonsense", "the address of the ledger's database can't be used: is OMBOKA_DATABASE_URL"),
+        (("all-in-one",), "postgres://u:hemligt@h/d", "the address of the ledger's database can't be used"),
+        (("all-in-one",), "sqlite:////nowhere/at/all.db", "the ledger's database failed"),
+    ],
+)
+async def test_what_keeps_a_role_from_starting_is_told_in_a_sentence(
+    arguments: tuple[str, ...], database_url: str | None, says: str, tmp_path: Path
+) -> None:
+    """Exit code 1, one line, no traceback, no password."""
+    keys = {f"OMBOKA_{name.upper()}": value for name, value in new_keys().items()}
+    settings = keys | ({"OMBOKA_DATABASE_URL": database_url} if database_url else {})
+    async with a_file(tmp_path) as (file, url):
+        role, *others = (one.format(taken=url.rpartition(":")[2]) for one in arguments)
+        code, _, err = await omboka(role, "--config", str(file), *others, **settings)
+    assert code == 1
+    assert says in err
+    assert "Traceback" not in err
+    assert "hemligt" not in err
 
 
 async def test_a_live_check_says_what_each_facility_supports(tmp_path: Path) -> None:
@@ -115,11 +178,12 @@ async def test_a_faulty_file_is_told_by_file_line_and_field(tmp_path: Path) -> N
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("role", ["gateway", "availability", "booking"])
+@pytest.mark.parametrize("role", ["gateway", "availability", "booking", "all-in-one"])
 async def test_a_role_refuses_to_start_without_its_keys(role: str, tmp_path: Path) -> None:
     """It says which settings are missing and how to make them."""
     async with a_file(tmp_path) as (file, _):
-        code, _, err = await omboka(role, OMBOKA_CONFIG=str(file))
+        named = ("--config", str(file)) if role == "all-in-one" else ()
+        code, _, err = await omboka(role, *named, OMBOKA_CONFIG=str(file))
     assert code == 1
     assert "OMBOKA_DATA_KEYS is not set" in err
     assert "omboka keys" in err

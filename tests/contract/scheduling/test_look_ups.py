@@ -55,6 +55,7 @@ ANSWER = an_envelope(an_answer(Interaction.GET_BOOKING_DETAILS, DETAIL))
 OTHER = an_envelope(an_answer(Interaction.GET_SUBJECT_OF_CARE_SCHEDULE, DETAIL))
 TWO = an_envelope(etree.tostring(an_answer(Interaction.GET_BOOKING_DETAILS, DETAIL)) * 2)
 QUICK = "read: 0.2"
+LONG_NAME = "north: 1 of GetBookingDetails have a timeTypeName over 100 characters"
 
 
 async def details(configuration: Configuration, facility: str = FACILITY, **context: float) -> Timeslot | None:
@@ -238,6 +239,22 @@ async def test_an_entry_that_cannot_be_read_costs_only_itself_and_is_logged(capl
 
     assert [one.date.isoformat() for one in found] == ["2026-01-20"]
     assert caplog.messages == ["north: 2 entries of GetAvailableDates could not be read and are left out"]
+
+
+@pytest.mark.parametrize(("length", "told"), [(100, []), (101, [LONG_NAME])])
+async def test_a_time_types_name_that_is_too_long_is_logged(
+    length: int, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over 100 characters: the booking system's fault, told by its name, and the answer is read all the same."""
+    detail = f"<r:timeslotDetail><c:timeTypeName>{'n' * length}</c:timeTypeName></r:timeslotDetail>"
+    body = an_envelope(an_answer(Interaction.GET_BOOKING_DETAILS, detail))
+    async with a_raw_booking_system(says(http(body))) as system:
+        with caplog.at_level(logging.WARNING):
+            booking = await details(a_configuration(system.url))
+
+    assert booking is not None
+    assert booking.time_type_name == "n" * length
+    assert caplog.messages == told
 
 
 async def test_each_call_is_told_with_its_outcome() -> None:

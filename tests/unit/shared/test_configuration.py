@@ -62,7 +62,13 @@ def test_defaults_are_the_published_ones() -> None:
         (GOOD.replace("phone: 08-123 00 00", "fone: 1"), 6, "facilities.SE2321000016-1HZ5.phone"),
         (GOOD.replace("phone: 08-123 00 00", "fone: 1"), 8, "facilities.SE2321000016-1HZ5.fone"),
         (GOOD.replace("http://", "ftp://"), 4, "producers.nordic.url"),
-        (GOOD.replace("/{contract}", ""), 3, "producers.nordic"),
+        (GOOD.replace("/{contract}", ""), 4, "producers.nordic.url: must hold {contract}"),
+        (GOOD.replace("[nordic]", "[south]"), 9, "facilities.SE2321000016-1HZ5.producers: there is no producer"),
+        (
+            GOOD + "  se2321000016-1hz5: {name: X, phone: '1', contracts: []}\n",
+            11,
+            "facilities.se2321000016-1hz5: is the",
+        ),
         (GOOD.replace("GetAvailableDates,", "GetAvailableDays,"), 10, "facilities.SE2321000016-1HZ5.contracts"),
         (GOOD + "serach: {}\n", 11, "serach"),
     ],
@@ -85,6 +91,27 @@ def test_a_fault_names_its_line_and_field(broken: str, line: int, field: str) ->
 def test_a_fault_says_what_is_wrong(broken: str, says: str) -> None:
     """Faults beyond a single field are told as well."""
     assert any(says in fault for fault in faults_of(broken)), faults_of(broken)
+
+
+def test_every_fault_is_told_at_once() -> None:
+    """Also those that are seen only when the whole file is looked at."""
+    broken = GOOD.replace("[nordic]", "[south, west]").replace("    contracts", "    contracts: auto\n    #")
+    assert [fault.split(": ", 2)[1] for fault in faults_of(broken)] == [
+        "facilities.SE2321000016-1HZ5.producers",
+        "facilities.SE2321000016-1HZ5.producers",
+        "facilities.SE2321000016-1HZ5.contracts",
+    ]
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """The configuration itself, and the terms beside it."""
+    file, terms = tmp_path / "omboka.yaml", tmp_path / "terms.md"
+    terms.write_bytes(b"\xff\xfe")
+    file.write_text(GOOD.replace("producers: [nordic]", "producers: [nordic]\n    terms_file: terms.md"), "utf-8")
+    with pytest.raises(ConfigurationError, match=r"terms_file: cannot be read: it isn't text"):
+        load_configuration(file)
+    with pytest.raises(ConfigurationError, match=r"terms\.md: cannot be read: it isn't text"):
+        load_configuration(terms)
 
 
 def test_two_systems_are_allowed_in_the_file_and_give_no_producer() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.operations.keys import new_keys
 from shared.settings import SettingsError, listen_address, read_settings
 
 
@@ -39,7 +40,26 @@ def test_tokens_need_one_way_of_checking() -> None:
     """Without an issuer's keys or the development key nothing starts."""
     with pytest.raises(SettingsError, match="OMBOKA_AUTH_JWKS_URL"):
         read_settings({}).require_auth()
-    read_settings({"OMBOKA_AUTH_KEY": "k"}).require_auth()
+    read_settings({"OMBOKA_AUTH_KEY": "k" * 32}).require_auth()
+
+
+@pytest.mark.parametrize("name", ["data_keys", "hmac_key", "session_key", "auth_key"])
+def test_a_key_of_the_wrong_form_is_told_without_being_shown(name: str) -> None:
+    """Whatever role needs it: the setting is named with how to make it, and what was given isn't repeated."""
+    made = read_settings({f"OMBOKA_{one.upper()}": value for one, value in new_keys().items()})
+    made.require(name)
+    made.require_auth()
+    with pytest.raises(SettingsError) as caught:
+        read_settings({f"OMBOKA_{name.upper()}": "gissa-mig"}).require(name)
+    assert f"OMBOKA_{name.upper()} has the wrong form" in str(caught.value)
+    assert "omboka keys" in str(caught.value)
+    assert "gissa" not in str(caught.value)
+
+
+def test_a_development_key_that_is_too_short_starts_nothing() -> None:
+    """No gateway would take it."""
+    with pytest.raises(SettingsError, match="OMBOKA_AUTH_KEY has the wrong form"):
+        read_settings({"OMBOKA_AUTH_KEY": "k" * 31}).require_auth()
 
 
 def test_secrets_are_not_shown() -> None:
@@ -63,5 +83,23 @@ def test_an_address_is_split() -> None:
 
 def test_a_wrong_number_names_its_setting() -> None:
     """A setting that should be a number says so."""
-    with pytest.raises(SettingsError, match="OMBOKA_DRAIN_SECONDS must be a number"):
-        read_settings({"OMBOKA_DRAIN_SECONDS": "soon"})
+    for wrong in ("soon", "-1", "nan", "inf"):
+        with pytest.raises(SettingsError, match="OMBOKA_DRAIN_SECONDS must be a number"):
+            read_settings({"OMBOKA_DRAIN_SECONDS": wrong})
+    with pytest.raises(SettingsError, match="OMBOKA_TRUSTED_PROXIES must be a number"):
+        read_settings({"OMBOKA_TRUSTED_PROXIES": "1.5"})
+
+
+def test_a_log_level_is_one_of_five() -> None:
+    """In any case; another one is refused with those there are."""
+    assert read_settings({"OMBOKA_LOG_LEVEL": "debug"}).log_level == "DEBUG"
+    with pytest.raises(SettingsError, match="OMBOKA_LOG_LEVEL must be one of DEBUG"):
+        read_settings({"OMBOKA_LOG_LEVEL": "loud"})
+
+
+def test_a_secret_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """Which setting, and why; nothing of the file."""
+    secret = tmp_path / "key"
+    secret.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="OMBOKA_HMAC_KEY_FILE can't be read: it isn't text"):
+        read_settings({"OMBOKA_HMAC_KEY_FILE": str(secret)})

@@ -33,6 +33,13 @@ def test_a_faulty_profile_is_named(profiles: dict[str, dict[str, Any]], fault: s
     assert any(fault in one for one in caught.value.faults)
 
 
+def test_a_file_without_facilities_is_told() -> None:
+    """There would be nowhere for a patient to have a booking."""
+    configuration = a_simulator_configuration({}).model_copy(update={"facilities": {}})
+    with pytest.raises(ConfigurationError, match="facilities: there are none to simulate"):
+        build_world(configuration, NOW)
+
+
 def test_a_profile_for_an_unknown_facility_is_a_fault() -> None:
     """A slip in an HSA-id is found."""
     configuration = a_simulator_configuration()
