@@ -79,7 +79,8 @@ class Timeslot(Frozen):
     """A time at a facility, free or booked, half-open [start, end), every field as the booking system gave it.
 
     Absent and empty are the same (None). An absent flag means no (source: contract description 2.1), except that the
-    difference is kept, so that nothing is invented when a timeslot is shown or stored.
+    difference is kept, so that nothing is invented when a timeslot is shown or stored. The repr leaves out what may be
+    about a person: the texts, and the resource's id, for which systems are seen to use numbers like a personal one.
     """
 
     start: CivilTime | None = None
@@ -88,12 +89,12 @@ class Timeslot(Frozen):
     performer: str | None = None
     booking_id: str | None = None
     subject_of_care: SubjectOfCareId | None = None
-    purpose: str | None = None
-    reason: str | None = None
+    purpose: str | None = Field(default=None, repr=False)
+    reason: str | None = Field(default=None, repr=False)
     resource_name: str | None = None
     healthcare_facility_name: str | None = None
     performer_name: str | None = None
-    resource_id: str | None = None
+    resource_id: str | None = Field(default=None, repr=False)
     time_type_name: str | None = None
     time_type_id: str | None = None
     care_type_name: str | None = None

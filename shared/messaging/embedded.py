@@ -105,7 +105,7 @@ class EmbeddedWorker:
         self._thread = threading.Thread(target=self._worker.start, name="embedded-worker", daemon=True)
 
     def start(self) -> None:
-        """Start, and return when messages are taken."""
+        """Start, and return when messages are taken. Raises RuntimeError when that doesn't come about."""
         self._thread.start()
         if not self._ready.wait(15):
             raise RuntimeError("the embedded worker did not start")

@@ -51,7 +51,10 @@ def read_answer(
 
 
 def read_update_result(status: int, body: bytes, *, retry_after: float | None = None) -> UpdateResult:
-    """Read UpdateBooking's answer strictly: valid against the schema, exactly one known result code."""
+    """Read UpdateBooking's answer strictly: valid against the schema, exactly one known result code.
+
+    Raises SchedulingFailure: Unreadable for whatever can't be believed.
+    """
     content = read_answer(Interaction.UPDATE_BOOKING, status, body, retry_after=retry_after)
     if not _update_schema().validate(content):
         raise Unreadable(

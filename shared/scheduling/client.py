@@ -87,7 +87,11 @@ class Addressee(NamedTuple):
 
 
 class SchedulingClient:
-    """Speaks to every booking system of a configuration; belongs to the event loop on which it is started."""
+    """Speaks to every booking system of a configuration; belongs to the event loop on which it is started.
+
+    Every call raises SchedulingFailure when there is no usable answer; LookupError for a facility without exactly one
+    booking system, and for the registry where the configuration names none: those are never called.
+    """
 
     def __init__(self, configuration: Configuration, *, on_call: Callable[[Call], None] | None = None) -> None:
         self._configuration = configuration

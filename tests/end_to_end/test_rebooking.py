@@ -93,8 +93,8 @@ async def test_a_killed_availability_worker_is_told_as_failed(
                 await rebooking.portal.get("/v1/me")
             stack.inside["availability"].kill()
             waiting_since = moment(rebooking.sections["days"]["waiting_since"])
-            failed = await rebooking.expect("section.failed")
-            assert failed["data"]["section"] == "days"
+            while (failed := await rebooking.expect("section.failed"))["data"]["section"] != "days":
+                pass  # people who were asked for at the same moment
             late = moment(failed["at"]).timestamp() - deadline(stack.configuration, [LINDANGEN], waiting_since)
             assert 0 <= late <= 3
             await stack.simulator("DELETE", "/mishaps/*/*")
