@@ -89,6 +89,7 @@ async def test_a_killed_availability_worker_is_told_as_failed(
         async with stack.portal("saga") as portal, await portal.rebook(LINDANGEN, BOOKING) as rebooking:
             await rebooking.expect_all("booking.ready", "terms.ready")
             await rebooking.send("choose_facilities", facilities=[LINDANGEN])
+            await rebooking.expect("choice.made")
             while not await stack.calls("GetAvailableDates"):
                 await rebooking.portal.get("/v1/me")
             stack.inside["availability"].kill()

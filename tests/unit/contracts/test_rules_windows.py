@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.clock import FixedClock
 from shared.contracts.rules import DateWindow, extension_window, first_window, further_window, horizon
 
 DAYS = st.dates(dt.date(2024, 1, 1), dt.date(2034, 12, 31))
@@ -50,7 +51,7 @@ def test_searching_further_leaves_no_gap(today: dt.date, times: int) -> None:
 
 
 def test_no_window_of_ten_years_is_too_long() -> None:
-    """Every day of ten years, days of daylight saving too, gives windows of at most 62 days that hold what they say."""
+    """Every day of ten years gives windows of at most 62 days that hold what they say."""
     day = dt.date(2024, 1, 1)
     while day < dt.date(2035, 1, 1):
         first = first_window(day)
@@ -60,6 +61,29 @@ def test_no_window_of_ten_years_is_too_long() -> None:
             assert window.last in window
             assert window.last + dt.timedelta(days=1) not in window
         day += dt.timedelta(days=1)
+
+
+def test_a_search_begins_on_the_swedish_day_at_any_moment_of_ten_years() -> None:
+    """From its first second to its last a day is today, on the days of 23 and of 25 hours too."""
+    for number in range(dt.date(2024, 1, 1).toordinal(), dt.date(2035, 1, 1).toordinal()):
+        day = dt.date.fromordinal(number)
+        begins, ends = midnight(day), midnight(day + dt.timedelta(days=1))
+        for moment in (begins, ends - dt.timedelta(seconds=1)):
+            window = first_window(FixedClock(moment).today())
+            assert (window.first, window.last) == (day, last_day(day.year, day.month + 1))
+
+
+def midnight(day: dt.date) -> dt.datetime:
+    """When a day begins in Sweden: two hours before UTC's in summer time, from March's last Sunday to October's."""
+    march, october = (last_sunday(day.year, month) for month in (3, 10))
+    hours = 2 if march < day <= october else 1
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC) - dt.timedelta(hours=hours)
+
+
+def last_sunday(year: int, month: int) -> dt.date:
+    """The last Sunday of March or October."""
+    last = dt.date(year, month, 31)
+    return last - dt.timedelta(days=(last.weekday() + 1) % 7)
 
 
 @pytest.mark.parametrize(
