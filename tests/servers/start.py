@@ -17,7 +17,7 @@ import psycopg
 import redis
 from kombu import Connection
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 
 
 class Unavailable(Exception):
