@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import logging
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.cli import main
 from services.operations.audit import run as verify_files
 from shared.audit.audit_log import AuditLog, AuditUnavailable, Folder, sink_of
 from shared.audit.auditor import Auditor
@@ -147,6 +149,21 @@ def test_the_command_names_the_first_broken_link(tmp_path: Path, capsys: pytest.
     file.write_text("".join([lines[0], lines[1].replace('"1"', '"404"'), *lines[2:]]), encoding="utf-8")
     assert verify_files([str(file)], settings) == 1
     assert f"{file}:2: entry 2 of {file.stem} is the first that is broken" in capsys.readouterr().err
+
+
+def test_the_command_reads_a_roles_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`omboka audit verify -` takes what a role has printed, whatever else was printed between."""
+    sink = Sink()
+    sink.works.set()
+    audit = an_audit_log(sink)
+    audit.note(an_access())
+    audit.close()
+    monkeypatch.setenv("OMBOKA_HMAC_KEY", "k" * 32)
+    printed = ["omboka: the gateway listens at 0.0.0.0:8080", *sink.lines]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(printed)))
+    assert main(["audit", "verify", "-"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([printed[0], printed[2]])))
+    assert main(["audit", "verify", "-"]) == 1
 
 
 def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
