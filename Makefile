@@ -8,7 +8,7 @@ WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers test-all bench bench-quick check format lock image-sizes clean
+.PHONY: help setup screenshots demo test test-servers test-all bench bench-quick check format lock image-sizes clean
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -72,6 +72,9 @@ bench: setup ## measure everything, with its peers, into docs/performance.md; un
 
 bench-quick: setup ## the same, small: for developing, not for the record
 	@$(BIN)/python -m benchmarks --size quick $(ARGS)
+
+screenshots: setup ## take the README's pictures anew (needs Chromium: apt-get install chromium)
+	@$(BIN)/python -m tests.browser.pictures
 
 check: setup ## format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check --quiet services shared tests benchmarks

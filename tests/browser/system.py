@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page
+from playwright.async_api import Browser, BrowserContext, Page
 
 from services.simulator.people import patients
 from tests.browser.axe import violations
@@ -128,29 +128,12 @@ class Visit:
     looked_at: Page | None = None
 
     async def shows(self, text: str) -> None:
-        """Wait until the page says something."""
-        await self._comes(self.page.locator("main").get_by_text(text).first)
+        """Wait until the page says something: as it arrives with script, without when the page has loaded itself."""
+        await self.page.locator("main").get_by_text(text).first.wait_for()
 
     async def shows_part(self, selector: str) -> None:
-        """Wait until the page has something."""
-        await self._comes(self.page.locator(selector).first)
-
-    async def _comes(self, wanted: Locator) -> None:
-        """By itself with script; without, the page is loaded when something has happened, as it would load itself."""
-        if self.view.script:
-            await wanted.wait_for()
-            return
-        seq = 0
-        for _ in range(40):
-            if await wanted.count():
-                return
-            rebooking = self.page.url.split("/rebookings/")[1].split("/")[0]
-            headers = {"X-CSRF-Token": await self.page.get_attribute("body", "data-csrf") or ""}
-            path = f"/v1/rebookings/{rebooking}?wait=5&after={seq}"
-            answer = await (await self.browsing.request.get(path, headers=headers)).json()
-            seq = answer["seq"]
-            await self.page.reload()
-        raise AssertionError(f"the page never has {wanted}: {await self.page.inner_text('main')}")
+        """Wait until the page has something, in the same way."""
+        await self.page.locator(selector).first.wait_for(state="attached")
 
     async def _with_script(self) -> Page:
         """The same document where axe can run: it needs script, which a visit without has none of."""

@@ -1,4 +1,4 @@
-"""What the pages weigh, and what a reload or a second click may not change."""
+"""What the pages weigh."""
 
 from __future__ import annotations
 
@@ -25,24 +25,3 @@ async def test_a_page_weighs_less_than_100_kb(chromium: Any) -> None:
         assert len(entries) > 1
         assert all(name.startswith(origin) for name, _ in entries)
         assert 0 < sum(size for _, size in entries) < 100_000
-
-
-async def test_a_reload_keeps_days_and_timeslots(chromium: Any) -> None:
-    """After a reload in the middle the chosen day and its timeslots are there, and nobody is asked again."""
-    async with a_page(chromium) as (page, gateway):
-        await to_days(page, gateway)
-        asked = len(gateway.publisher.messages)
-        await page.reload()
-        await page.wait_for_selector(".timeslots button")
-        await page.wait_for_selector("#day-2026-02-02")
-        await gateway.settle()
-        assert len(gateway.publisher.messages) == asked
-
-
-async def test_space_chooses_a_day_as_enter_does(chromium: Any) -> None:
-    """Space on a free day leads to «VÄLJ TID»."""
-    async with a_page(chromium) as (page, gateway):
-        await to_days(page, gateway)
-        await page.focus("#day-2026-02-04")
-        await page.keyboard.press("Space")
-        await page.wait_for_selector("#choose-time:focus")

@@ -16,12 +16,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @asynccontextmanager
-async def a_page(chromium: Any, **context: Any) -> AsyncIterator[tuple[Any, Gateway]]:
-    """A browser's page of a patient who has begun to rebook; fails on whatever the browser complains of."""
+async def a_page(chromium: Any, line: Any = None, **context: Any) -> AsyncIterator[tuple[Any, Gateway]]:
+    """A browser's page of a patient who has begun to rebook; fails on whatever the browser complains of.
+
+    `line` stands between the page's WebSocket and the gateway.
+    """
     async with a_visit(signed_in=False) as visit:
         base = str(visit.gateway.client.make_url("")).rstrip("/")
         browsing = await chromium.new_context(**{"locale": "sv-SE", "base_url": base, **context})
         page = await browsing.new_page()
+        if line is not None:
+            await page.route_web_socket("**/stream", line)
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -29,8 +34,8 @@ async def a_page(chromium: Any, **context: Any) -> AsyncIterator[tuple[Any, Gate
         assert answer.status == 303
         await page.goto(f"/rebook?facility={OWN}&booking=B1")
         yield page, visit.gateway
-        # a refused form is answered with 422, which Chromium counts as an error of the page
-        assert [one for one in complaints if "422" not in one] == []
+        # a refused form, a stop and a missing session have such a status, which Chromium counts as an error
+        assert [one for one in complaints if "the server responded with a status of" not in one] == []
         await browsing.close()
 
 
@@ -73,26 +78,6 @@ async def test_terms_follow_the_choice_at_once(chromium: Any) -> None:
         assert await page.is_visible(f".terms[data-facility={OWN}]")
 
 
-@pytest.mark.parametrize(
-    ("key", "day"),
-    [
-        ("ArrowLeft", "2026-02-01"),
-        ("ArrowRight", "2026-02-03"),
-        ("ArrowDown", "2026-02-09"),
-        ("Home", "2026-02-02"),
-        ("End", "2026-02-08"),
-    ],
-)
-async def test_the_calendars_keys(chromium: Any, key: str, day: str) -> None:
-    """The arrows move by day and week, Home and End within the week; one day alone takes part in the tab order."""
-    async with a_page(chromium) as (page, gateway):
-        await to_days(page, gateway)
-        await page.focus("#day-2026-02-02")
-        await page.keyboard.press(key)
-        assert await page.evaluate("document.activeElement.id") == f"day-{day}"
-        assert await page.locator("[data-grid] button[tabindex='0']").count() == 1
-
-
 async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:
     """Enter on a free day asks for its timeslots and leads to «VÄLJ TID»; the count is announced."""
     async with a_page(chromium) as (page, gateway):
@@ -106,12 +91,11 @@ async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:
         assert await page.evaluate("document.activeElement.id") == "choose-time"
 
 
-async def test_page_down_searches_the_next_month_when_it_must(chromium: Any) -> None:
+async def test_the_next_month_is_searched_only_when_it_must(chromium: Any) -> None:
     """The month after the last one searched is searched; one that is searched is only shown."""
     async with a_page(chromium) as (page, gateway):
         await to_days(page, gateway)
-        await page.focus("#day-2026-02-02")
-        await page.keyboard.press("PageUp")
+        await page.click("#previous-month")
         await page.wait_for_selector("#month:text-is('januari 2026')")
         asked = len(gateway.publisher.messages)
         await page.click("#next-month")

@@ -93,6 +93,7 @@ function redraw(soon = 60) {
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (event.submitter?.getAttribute("aria-disabled") === "true") return event.preventDefault();
+  if (form.matches("[data-details], [action='/signout']")) sessionStorage.clear();
   const fields = new FormData(form, event.submitter);
   const name = fields.get("do");
   if (!IN_PLACE.includes(name)) return;
@@ -167,6 +168,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+document.addEventListener("focusin", (event) => {
+  const day = event.target.closest("[data-grid] button");
+  for (const one of day?.closest("[data-grid]").querySelectorAll("button") ?? []) one.tabIndex = one === day ? 0 : -1;
+});
+
 function moved(date, days) {
   const at = new Date(`${date}T12:00:00Z`);
   at.setUTCDate(at.getUTCDate() + days);
@@ -177,7 +183,6 @@ function moved(date, days) {
 function focusDay(date) {
   const day = id(`day-${date}`);
   if (day) {
-    for (const one of day.closest("[data-grid]").querySelectorAll("button")) one.tabIndex = one === day ? 0 : -1;
     day.focus();
     return;
   }
@@ -203,6 +208,7 @@ function turnMonth(date, by) {
 async function details() {
   const form = document.querySelector("[data-details]");
   if (!form) return;
+  keepDraft(form);
   const rules = await (await fetch("/rules.json")).json();
   const phone = form.elements.phone;
   const kept = (text) => [...text].filter((char) => rules.phone.characters.includes(char)).join("");
@@ -255,6 +261,17 @@ async function details() {
     comment.focus();
   });
   look();
+}
+
+/** What is written and not yet sent outlives a reload, in this tab alone, until it is sent or one signs out. */
+function keepDraft(form) {
+  const fields = [...form.querySelectorAll("input:not([type=hidden]), textarea")];
+  const draft = JSON.parse(sessionStorage.getItem(location.pathname) ?? "{}");
+  for (const field of fields) field.value = draft[field.name] ?? field.value;
+  form.addEventListener("input", () => {
+    const written = Object.fromEntries(fields.map((field) => [field.name, field.value]));
+    sessionStorage.setItem(location.pathname, JSON.stringify(written));
+  });
 }
 
 setInterval(() => {
