@@ -35,14 +35,33 @@ ALL: dict[str, Benchmark] = {
 SIZES = {"full": Size(), "quick": QUICK, "smoke": SMOKE}
 
 
-async def run(names: list[str], size: Size, note: str) -> dict[str, Any]:
-    """Run these; gives the record. What fails is told in it and stops nothing else."""
+async def run(
+    names: list[str], size: Size, note: str, keep: Callable[[dict[str, Any]], None] = lambda record: None
+) -> dict[str, Any]:
+    """Run these; gives the record, and to `keep` after each. What fails is told in it and stops nothing else."""
     began, before = time.monotonic(), os.getloadavg()[0]
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {text}", file=sys.stderr, flush=True)
 
     done: dict[str, Any] = {}
+
+    def record() -> dict[str, Any]:
+        return {
+            "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "size": size.name,
+            "note": note,
+            "minutes": (time.monotonic() - began) / 60,
+            "machine": {
+                "cores": os.cpu_count(),
+                "system": f"{platform.system()} {platform.machine()}",
+                "python": platform.python_version(),
+                "load_before": before,
+                "load_after": os.getloadavg()[0],
+            },
+            "benchmarks": done,
+        }
+
     say("starting the servers")
     async with machine() as started:
         for name in names:
@@ -56,20 +75,8 @@ async def run(names: list[str], size: Size, note: str) -> dict[str, Any]:
                 say(f"{name} failed: {type(error).__name__}: {error}")
                 done[name] = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
             done[name]["seconds"] = round(time.monotonic() - at, 1)
-    return {
-        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "size": size.name,
-        "note": note,
-        "minutes": (time.monotonic() - began) / 60,
-        "machine": {
-            "cores": os.cpu_count(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "load_before": before,
-            "load_after": os.getloadavg()[0],
-        },
-        "benchmarks": done,
-    }
+            keep(record())
+    return record()
 
 
 def main() -> int:
@@ -81,11 +88,13 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="put the run into docs/performance.json and .md")
     parser.add_argument("--note", default="", help="what else ran on the machine")
     given = parser.parse_args()
-    record = asyncio.run(run(given.only or list(ALL), SIZES[given.size], given.note))
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    given.out.write_text(text, encoding="utf-8")
+
+    def keep(record: dict[str, Any]) -> None:
+        given.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    record = asyncio.run(run(given.only or list(ALL), SIZES[given.size], given.note, keep))
     if given.record:
-        report.RECORD.write_text(text, encoding="utf-8")
+        report.RECORD.write_text(given.out.read_text(encoding="utf-8"), encoding="utf-8")
         report.write(record)
     print(report.table(record))
     return int(any("error" in benchmark for benchmark in record["benchmarks"].values()))

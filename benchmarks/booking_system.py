@@ -28,7 +28,7 @@ _FIELD = {
         "endDateInclusive",
         "startTimeInclusive",
         "endTimeExclusive",
-        "subject_of_care",
+        "resourceID",
     )
 }
 
@@ -41,7 +41,7 @@ class BookingSystems:
         self.slots = 20
         self.hanging: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self.moved: dict[str, tuple[str, str]] = {}
+        self.moved: dict[str, tuple[str, str, int]] = {}
         self.let_go = asyncio.Event()
 
     async def set(self, request: web.Request) -> web.Response:
@@ -87,16 +87,19 @@ class BookingSystems:
                 return dates(where, field("startDateInclusive"), field("endDateInclusive"))
             case "GetBookingDetails":
                 booking = field("bookingId")
-                start, end = self.moved.get(booking, BOOKED)
-                return envelope(contract, slot(where, start, end, 0, booking=booking))
+                start, end, number = self.moved.get(booking, (*BOOKED, 0))
+                return envelope(contract, slot(where, start, end, number, booking=booking))
             case "UpdateBooking":
-                self.moved[field("bookingId")] = (field("startTimeInclusive"), field("endTimeExclusive"))
+                number = int(field("resourceID").removeprefix("R"))
+                self.moved[field("bookingId")] = (field("startTimeInclusive"), field("endTimeExclusive"), number)
                 return envelope(contract, "<r:resultCode>OK</r:resultCode>")
             case _:
                 return envelope(contract, "")
 
 
-BOOKED = tuple(f"{dt.date.today() + dt.timedelta(days=200):%Y%m%d}{time_}" for time_ in ("090000", "092000"))
+_FAR = f"{dt.date.today() + dt.timedelta(days=200):%Y%m%d}"
+BOOKED = (f"{_FAR}090000", f"{_FAR}092000")
+"""When every patient's booking is until it is moved."""
 
 
 def envelope(contract: str, content: str) -> bytes:

@@ -18,7 +18,7 @@ from shared.contracts.commands import CurrentTime, LookUpTimeslots
 from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import Actor, ActorType, Identity, SearchFilters
 from shared.messaging.celery_app import make_celery
-from shared.messaging.event_log import Head, NewEntry
+from shared.messaging.event_log import Head, LogUnavailable, NewEntry
 from shared.messaging.event_log_redis import RedisEventLog
 from shared.messaging.publisher_kombu import KombuPublisher
 from shared.sealing import Sealer
@@ -91,7 +91,10 @@ class _Crowd:
         answered, last_change = 0, time.perf_counter()
         while answered < count and time.perf_counter() - began < PATIENCE:
             await asyncio.sleep(0.05)
-            now = (await self._events.last_seqs([rebooking_id])).get(rebooking_id, 1) - 1
+            try:
+                now = (await self._events.last_seqs([rebooking_id])).get(rebooking_id, 1) - 1
+            except LogUnavailable:
+                continue  # busy with the very answers that are waited for
             if now != answered:
                 answered, last_change = now, time.perf_counter()
             if kill and answered and time.perf_counter() - last_change > QUIET_SECONDS:

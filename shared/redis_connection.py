@@ -42,8 +42,8 @@ def redis_at(url: str, *, patience: float, most: int = 64) -> redis.asyncio.Redi
 class Dispensable:
     """Asks a Redis that one can do without: an answer in time, or none.
 
-    After a failure nobody waits for it again until it has answered a ping, which is sent beside everybody's way. So a
-    Redis that is gone costs a few askers their patience, once, and not every asker each time.
+    Once it has failed nobody waits for it again until it has answered a ping, which is sent beside everybody's way. So
+    a Redis that is gone costs a few askers their patience, once, and not every asker each time.
     """
 
     def __init__(self, connection: redis.asyncio.Redis, *, patience: float) -> None:
@@ -61,7 +61,11 @@ class Dispensable:
         try:
             async with asyncio.timeout(self._patience):
                 return await make()
-        except (RedisError, OSError, TimeoutError):
+        except TimeoutError:
+            # It may be this process that was late, with much to do at once: the ping says which of them it was.
+            self._probe()
+            return otherwise
+        except (RedisError, OSError):
             log.debug("Redis doesn't answer", exc_info=True)
             self._gone = True
             self._probe()
@@ -83,4 +87,5 @@ class Dispensable:
                 await self._redis.ping()
             self._gone = False
         except (RedisError, OSError, TimeoutError):
+            self._gone = True
             self._probe_from = time.monotonic() + PROBE_SECONDS

@@ -10,7 +10,8 @@ from services.availability.cache import NOTHING, Found, Place
 from shared.redis_connection import Dispensable, redis_at
 from shared.scheduling.purge import GENERATION_SECONDS, generation_key
 
-PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 1.0
+"""Longer than a burst of look-ups keeps this process from hearing an answer; a Redis that is gone costs it once."""
 
 # KEYS: value, generation, lead. ARGV: milliseconds for which a value is stale, owner or "", milliseconds of the lead.
 # Gives the generation, and the value or false, 1 when it is fresh, 1 when the owner has the lead.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.contracts import commands
 from shared.contracts.model import Frozen
-from shared.contracts.routes import ROUTES
+from shared.contracts.routes import BOOKING_QUEUE, LOOK_UP_QUEUE, ROUTES
 
 
 def test_each_message_has_one_task_and_queue() -> None:
@@ -16,3 +16,11 @@ def test_each_message_has_one_task_and_queue() -> None:
     }
     assert messages == set(ROUTES)
     assert len({route.task for route in ROUTES.values()}) == len(ROUTES)
+
+
+def test_look_ups_and_rebookings_share_neither_queue_nor_confirms() -> None:
+    """A flood of look-ups takes no place that a rebooking needs; only a rebooking's message waits for the broker."""
+    for message, route in ROUTES.items():
+        is_look_up = issubclass(message, commands.LookUp)
+        assert (route.queue == LOOK_UP_QUEUE) == is_look_up
+        assert (route.queue == BOOKING_QUEUE) == route.confirmed == (not is_look_up)

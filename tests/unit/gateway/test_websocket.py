@@ -256,6 +256,19 @@ async def test_too_many_commands_are_told_over_the_socket():
         assert (await frames(socket, 1))[0]["problem"]["status"] == 422
 
 
+async def test_frames_are_the_stored_bytes_and_never_compressed():
+    """Compression is refused though the client offers it; an event is its bytes in the log with its number in front."""
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.start()
+        socket = await gateway.stream(rebooking_id, compress=15)
+        assert socket.compress == 0
+        await socket.send_json({"type": "hello"})
+        view = await gateway.events.read(rebooking_id)
+        for entry in view.entries:
+            message = await socket.receive()
+            assert message.data.encode() == b'{"seq":%d,' % entry.seq + entry.public[1:]
+
+
 async def test_a_reader_that_is_too_slow_is_closed():
     """What doesn't fit in the queue of 256 closes the socket with 4408: it resumes from its last seq."""
     async with a_gateway() as gateway:
