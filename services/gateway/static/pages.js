@@ -63,7 +63,8 @@ async function take(answer) {
   if (!html.includes('id="content"')) throw new Error("no page");
   const url = new URL(answer.url);
   if (url.pathname !== location.pathname) return location.assign(answer.url);
-  if (!html.includes("data-part=")) return location.reload();
+  // from a stop to a page with parts, or the other way: there is nothing to put in place
+  if (!html.includes("data-part=") || !document.querySelector("[data-part]")) return location.reload();
   if (url.search !== location.search) history.replaceState(null, "", answer.url);
   put(html);
 }
