@@ -49,7 +49,7 @@ VALUES = (
     "\u0000",
     "\ud800",
     "\u202e\ufeff",
-    "191212121212",
+    "199001012385",  # no patient of these tests
     [],
     {},
     [[]],
@@ -201,7 +201,8 @@ async def converse(random_: random.Random, patient: Marked, found: Counter[str])
             assert head.startswith(b"HTTP/1.1 101 "), head
             said = Conversation(reader, writer)
             tasks.create_task(said.listen())
-            after = random_.choice((0, 10**9))
+            # most have everything already: to send the whole log to each would be all that is measured
+            after = 0 if random_.random() < 0.1 else 10**9
             await said.say(a_frame(TEXT, json.dumps({"type": "hello", "after": after}).encode()))
             while sent < EACH and not said.closed:
                 await said.say(a_wrong_frame(random_, patient))
