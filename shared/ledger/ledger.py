@@ -118,6 +118,14 @@ class Ledger:
                 return found
 
     def _of_command(self, connection: Connection, new: NewRebooking) -> AcceptOutcome | None:
+        # The other one is looked for first: the same command, committed between the two looks, is then seen as itself.
+        other = connection.execute(
+            select(rebooking_row.c.rebooking_id).where(
+                rebooking_row.c.facility_from == hsa_key(new.facility_from),
+                rebooking_row.c.booking_key == self._booking_key(new.booking_id),
+                rebooking_row.c.state.in_([state.value for state in BLOCKING]),
+            )
+        ).first()
         row = connection.execute(
             select(rebooking_row.c.id, rebooking_row.c.content_sha256).where(
                 rebooking_row.c.rebooking_id == new.rebooking_id, rebooking_row.c.command_id == new.command_id
@@ -130,13 +138,6 @@ class Ledger:
             if event is None:
                 return KeyReused()  # so old that it has been erased
             return Accepted(row.id, event, repeated=True)
-        other = connection.execute(
-            select(rebooking_row.c.rebooking_id).where(
-                rebooking_row.c.facility_from == hsa_key(new.facility_from),
-                rebooking_row.c.booking_key == self._booking_key(new.booking_id),
-                rebooking_row.c.state.in_([state.value for state in BLOCKING]),
-            )
-        ).first()
         return InProgress(other.rebooking_id) if other is not None else None
 
     def _insert(self, connection: Connection, new: NewRebooking) -> Accepted:
@@ -304,7 +305,9 @@ class Ledger:
         """Take a row that is due and that nobody holds; None when there is nothing to take."""
         c = rebooking_row.c
         with transaction(self.engine) as connection:
-            row = connection.execute(select(rebooking_row).where(c.id == row_id)).first()
+            # Locked while it is read: whoever held it may be moving it just now, and its fence alone wouldn't say so.
+            locked = select(rebooking_row).where(c.id == row_id).with_for_update(skip_locked=True)
+            row = connection.execute(locked).first()
             now = self._now(connection)
             if row is None or row.sealed is None or not _is_due(row, now):
                 return None
@@ -494,7 +497,7 @@ class Ledger:
         """Say what became of a row in MANUAL, with the operator's reason. Raises ForbiddenMove, LookupError."""
         c = rebooking_row.c
         with transaction(self.engine) as connection:
-            row = connection.execute(select(rebooking_row).where(c.id == row_id)).first()
+            row = connection.execute(select(rebooking_row).where(c.id == row_id).with_for_update()).first()
             if row is None:
                 raise LookupError(row_id)
             before = RowState(row.state)

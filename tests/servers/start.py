@@ -40,7 +40,7 @@ class Server:
 
 def start_redis(*, durable: bool = False) -> Server:
     """Start a Redis that answers; a `durable` one has its data again after a kill."""
-    kept = ["--appendonly", "yes"] if durable else []
+    kept = ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
     command = ["redis-server", *kept] if durable else []
     server = _container("redis:8.0", 6379, "redis://{address}/0", {}, command) or _redis_from_packages(kept)
     if server is None:

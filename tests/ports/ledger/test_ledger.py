@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -305,3 +305,31 @@ def test_nothing_personal_is_shown_or_kept_open(bench: Bench) -> None:
     with bench.ledger.engine.connect() as connection:
         stored = connection.exec_driver_sql("SELECT * FROM rebooking_row").one()
     assert SUBJECT.reveal() not in repr([bytes(one) if isinstance(one, memoryview) else one for one in stored])
+
+
+def test_a_row_is_never_taken_as_it_was_before_its_holder_moved_it(bench: Bench) -> None:
+    """A slow holder moves the row while another takes it: one of the two is too late, and knows it.
+
+    Taken as it was before, it would be sent a second time.
+    """
+    held = bench.move(bench.claim(bench.accept().row_id), RowState.PRECHECKED)
+    bench.now += 11.0
+    holder = Ledger(bench.url, bench.sealer, now=lambda _: bench.now)
+    told = an_outcome(OutcomeState.SENDING)
+    moves: list[Future[Any]] = []
+
+    def while_it_is_taken(_: object) -> float:
+        if not moves:
+            moves.append(threads.submit(holder.move, held, RowState.SENDING, outcome=told, next_in=0.0, release=False))
+            wait(moves, timeout=0.5)
+        return bench.now
+
+    taker = Ledger(bench.url, bench.sealer, now=while_it_is_taken)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            taken = taker.claim(held.id, "two", lease=10.0)
+            late = isinstance(moves[0].exception(), LostClaim)
+        assert (taken is None) != late
+    finally:
+        holder.close()
+        taker.close()

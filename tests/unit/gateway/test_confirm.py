@@ -9,6 +9,7 @@ import pytest
 from shared.contracts.commands import LookUpTimeslots
 from shared.contracts.sections import OutcomeState
 from shared.ledger.port import Sealed
+from shared.messaging.event_log import LogUnavailable
 from tests.builders.gateway import OTHER, OWN, Gateway, a_booking, a_gateway, a_timeslot, a_token
 
 OPEN = [OutcomeState.ACCEPTED, OutcomeState.SENDING, OutcomeState.UNKNOWN]
@@ -108,6 +109,28 @@ async def test_confirming_twice_with_the_same_id_is_once():
         assert await gateway.command(rebooking_id, "confirm", id="c1") == first
         body = await gateway.command(rebooking_id, "confirm", status=422, id="c1", seq=99)
         assert slug(body) == "key-reused"
+        assert len(gateway.ledger.rows) == 1
+
+
+@pytest.mark.parametrize("state", [*OPEN, OutcomeState.CONFIRMED])
+async def test_the_same_confirmation_again_is_accepted_whoever_told_it_first(
+    state: OutcomeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway died between the ledger's commit and telling, and a worker told: the same answer, the same row."""
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise LogUnavailable("away")
+
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.to_summary()
+        append = gateway.events.append
+        monkeypatch.setattr(gateway.events, "append", away)
+        await gateway.command(rebooking_id, "confirm", id="c1")
+        monkeypatch.setattr(gateway.events, "append", append)
+        await gateway.tell_outcome(rebooking_id, OutcomeState.ACCEPTED, n=1)
+        if state is not OutcomeState.ACCEPTED:
+            await gateway.tell_outcome(rebooking_id, state, n=2)
+        await gateway.command(rebooking_id, "confirm", id="c1")
         assert len(gateway.ledger.rows) == 1
 
 
