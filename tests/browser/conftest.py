@@ -1,11 +1,10 @@
-"""What every browser test shares: one Chromium, and one whole system with simulated booking systems."""
+"""What browser tests are given: one Chromium for all, and a whole system with simulated booking systems for each."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 import yaml
 from playwright.async_api import Browser, async_playwright
@@ -27,11 +26,10 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """The whole on embedded adapters, with patients enough for each test to take one of its own."""
-    folder: Path = tmp_path_factory.mktemp("pages")
+@pytest_asyncio.fixture(loop_scope="session")
+async def system(tmp_path: Path) -> AsyncIterator[System]:
+    """The whole on embedded adapters, new for each test, so that no test finds what another has cached or moved."""
     people = tuple(identity_of(patient) for patient in patients(PATIENTS))
     simulator = {**yaml.safe_load(demo_text("http://127.0.0.1:1"))["simulator"], "patients": PATIENTS, "mishaps": []}
-    async with embedded(folder, demo_patients=people, simulator=simulator) as stack:
+    async with embedded(tmp_path, demo_patients=people, simulator=simulator) as stack:
         yield await System.of(stack)

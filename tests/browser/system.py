@@ -15,7 +15,7 @@ from tests.browser.axe import violations
 from tests.end_to_end.portal import Portal
 from tests.end_to_end.stacks import LINDANGEN, Stack
 
-PATIENTS = 100
+PATIENTS = 40
 STORIES = 10
 """How many patients have a story of their own; the ones after them have an ordinary booking each."""
 
