@@ -46,7 +46,7 @@ from shared.observability.spans import set_up_spans
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
-from shared.settings import Settings
+from shared.settings import Settings, listen_address
 
 log = logging.getLogger(__name__)
 
@@ -160,15 +160,22 @@ async def running(
         await asyncio.to_thread(audit.close)
 
 
-async def run_all_in_one(configuration: Configuration, settings: Settings, *, config_path: str, port: int) -> int:
-    """Run until told to end; ledger and audit log are beside the configuration unless a setting names others."""
+async def run_all_in_one(
+    configuration: Configuration, settings: Settings, *, config_path: str, port: int | None
+) -> int:
+    """Run until told to end, at `port` or else where the settings say.
+
+    Ledger and audit log are beside the configuration unless a setting names others.
+    """
     if settings.database_url is None:
         settings = replace(settings, database_url=f"sqlite:///{beside(config_path, 'omboka.db')}")
     if settings.audit is None:
         settings = replace(settings, audit=beside(config_path, "omboka-audit"))
     set_up_spans("all-in-one")
-    async with running(configuration, settings, host="0.0.0.0", port=port) as system:
-        print(f"omboka: listening at {system.base_url}", flush=True)
+    host, port_set = listen_address(settings.listen)
+    async with running(configuration, settings, host=host, port=port_set if port is None else port) as system:
+        # Nobody can open the address that means every one of the machine's.
+        print(f"omboka: listening at {system.base_url.replace('//0.0.0.0:', '//localhost:')}", flush=True)
         await told_to_end()
     return 0
 

@@ -242,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 
     one = add("all-in-one", _all_in_one, "Run gateway, availability and booking in one process, without servers.")
     one.add_argument("--config", required=True, metavar="FILE", help="the configuration file (YAML)")
-    one.add_argument("--port", type=_port, default=8080, help="where to listen (default 8080)")
+    one.add_argument("--port", type=_port, help="where to listen (default: as OMBOKA_LISTEN says, else 8080)")
 
     add("gateway", _gateway, "Run the gateway: HTTP, WebSocket and pages.")
     add("availability", _availability, "Run an availability worker: look-ups at the booking systems.")

@@ -29,7 +29,7 @@ def remarks(configuration: Configuration) -> Iterator[str]:
             yield f"producers.{name}: no facility uses it"
     for key, facility in configuration.facilities.items():
         if len(facility.producers) != 1:
-            yield f"facilities.{key}.producers: has {len(facility.producers)}, so its times can't be rebooked here"
+            yield f"facilities.{key}.producers: {_systems(facility)}, so its times can't be rebooked here"
         if not facility.terms.strip():
             yield f"facilities.{key}.terms: is empty, so no terms are shown"
         if facility.contracts != "auto" and not set(facility.contracts) >= REQUIRED_TO_REBOOK:
@@ -50,6 +50,11 @@ async def look_live(configuration: Configuration) -> int:
                 return await _look_at(systems, facility)
 
         facilities = [one for one in configuration.facilities.values() if len(one.producers) == 1]
+        for one in configuration.facilities.values():
+            if len(one.producers) != 1:
+                print(
+                    f"{one.id} {one.name}: {_systems(one)}, so its times can't be rebooked here: not asked", flush=True
+                )
         healthy = True
         for answer in asyncio.as_completed([look(one) for one in facilities]):
             line, fine = await answer
@@ -72,6 +77,10 @@ async def _look_at(systems: LookUps, facility: Facility) -> tuple[str, bool]:
     else:
         contracts = frozenset(facility.contracts)
     return f"{facility.id} {facility.name}: {alive}; {_supported(contracts)}", fine
+
+
+def _systems(facility: Facility) -> str:
+    return f"{len(facility.producers) or 'no'} booking systems"
 
 
 def _supported(contracts: frozenset[Interaction]) -> str:

@@ -51,8 +51,10 @@ async def a_file(folder: Path) -> AsyncIterator[tuple[Path, str]]:
     file = folder / "omboka.yaml"
     content: dict[str, Any] = a_configuration(url).model_dump(mode="json", exclude_none=True)
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    yield file, url
-    await simulator.close()
+    try:
+        yield file, url
+    finally:
+        await simulator.close()
 
 
 async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Path) -> None:
@@ -62,14 +64,14 @@ async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Pat
     async with a_file(tmp_path) as (file, url):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "services.cli", "all-in-one", "--config", str(file), "--port", str(port)),
+            *("-m", "services.cli", "all-in-one", "--config", str(file)),
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], **keys},
+            env={"PATH": os.environ["PATH"], "OMBOKA_LISTEN": f"127.0.0.1:{port}", **keys},
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
         said = await asyncio.wait_for(process.stdout.readline(), 30)
-        assert str(port).encode() in said
+        assert said == f"omboka: listening at http://127.0.0.1:{port}\n".encode()
         stack = Stack(f"http://127.0.0.1:{port}", url, keys["OMBOKA_AUTH_KEY"], a_configuration(url), SystemClock())
         async with stack.portal("saga") as portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
             await rebooking.go_to_days()
@@ -155,6 +157,7 @@ async def test_a_live_check_says_what_each_facility_supports(tmp_path: Path) -> 
     async with a_file(tmp_path) as (file, url):
         code, out, _ = await omboka("check", str(file), "--live")
         assert code == 0
+        assert "2 booking systems, so its times can't be rebooked here: not asked" in out
         assert (
             f"{LINDANGEN} Vårdcentralen Lindängen: answers (1.0); rebooking, other facilities, choice of person" in out
         )
