@@ -14,6 +14,10 @@ from benchmarks.plot import lines
 DOCS = Path(__file__).parents[1] / "docs"
 RECORD = DOCS / "performance.json"
 PAGE = DOCS / "performance.md"
+PICTURES = {
+    "latency.svg": "p95 of a look-up against load",
+    "hanging.svg": "Everybody else's look-ups while one of 20 systems hangs",
+}
 BEGIN, END = "<!-- begin: made by `python -m benchmarks.report` -->", "<!-- end -->"
 
 
@@ -66,8 +70,10 @@ def write(record: dict[str, Any], page: Path = PAGE) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page} has no markers")
-    page.write_text(f"{before}{BEGIN}\n{table(record)}\n{END}{after}", encoding="utf-8")
-    for name, svg in plots(record).items():
+    drawn = plots(record)
+    pictures = "".join(f"\n![{PICTURES[name]}](performance-{name})\n" for name in drawn)
+    page.write_text(f"{before}{BEGIN}\n{table(record)}\n{pictures}{END}{after}", encoding="utf-8")
+    for name, svg in drawn.items():
         (page.parent / f"performance-{name}").write_text(svg, encoding="utf-8")
 
 

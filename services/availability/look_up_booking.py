@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from services.availability.eligibility import not_eligible, why_not_eligible
 from services.availability.sources import Answer, Asking, Sources
@@ -54,12 +55,20 @@ async def look_up_booking(
     wanted = set(command.sections)
     branches = []
     if SectionName.BOOKING in wanted:
-        booking = tell_booking(
-            own, command.booking_id, command.language, telling, asking, sources=sources, sealer=sealer, clock=clock
+        booking = partial(
+            tell_booking,
+            own,
+            command.booking_id,
+            command.language,
+            telling,
+            asking,
+            sources=sources,
+            sealer=sealer,
+            clock=clock,
         )
         branches.append(telling.branch(booking, SectionName.BOOKING))
     if wanted & {SectionName.FACILITIES, SectionName.TERMS}:
-        facilities = _tell_facilities(own, command, telling, asking, sources, configuration, clock)
+        facilities = partial(_tell_facilities, own, command, telling, asking, sources, configuration, clock)
         branches.append(telling.branch(facilities, SectionName.FACILITIES, SectionName.TERMS))
     await asyncio.gather(*branches)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from services.availability.large import beside
@@ -77,10 +77,10 @@ class Telling:
         shown = problem.public(self._command.language)
         await self.tell(section, Section(state=State.FAILED, problem=shown, data=data), last=True)
 
-    async def branch(self, story: Awaitable[object], *sections: SectionName) -> None:
+    async def branch(self, story: Callable[[], Awaitable[object]], *sections: SectionName) -> None:
         """Run a part of a command that answers these sections; what befalls it befalls no other part."""
         try:
-            await story
+            await story()
         except Exception as error:
             if is_only(error, Superseded):
                 self.open.difference_update(sections)

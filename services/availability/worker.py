@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.availability.bookings import look_up_bookings
@@ -106,7 +107,8 @@ class Availability:
         branches = []
         own = self._configuration.facility(command.booking_facility)
         if SectionName.BOOKING in command.sections and own is not None:
-            booking = tell_booking(
+            booking = partial(
+                tell_booking,
                 own,
                 command.filters.booking_id,
                 command.language,
@@ -118,10 +120,10 @@ class Availability:
             )
             branches.append(telling.branch(booking, SectionName.BOOKING))
         if SectionName.PERFORMERS in command.sections:
-            people = tell_performers(command, telling, asking, self._tools)
+            people = partial(tell_performers, command, telling, asking, self._tools)
             branches.append(telling.branch(people, SectionName.PERFORMERS))
         if SectionName.DAYS in command.sections:
-            days = DaySearch(command, telling, asking, self._tools).run()
+            days = DaySearch(command, telling, asking, self._tools).run
             branches.append(telling.branch(days, SectionName.DAYS, SectionName.TIMESLOTS))
         await asyncio.gather(*branches)
 

@@ -251,7 +251,8 @@ class Saga:
                 await self._never_sent(row, facility_to, observed)
             case Proves.CLAIMS_CONFIRMED:
                 seen = await self._look(row, facility_from, facility_to, patience=self._deps.schedule.look_patience)
-                if seen.where in (Where.AT_TARGET, Where.SILENT, Where.GONE):
+                # Nowhere, though both facilities answered, contradicts it: it may have been moved on since.
+                if seen.where in (Where.AT_TARGET, Where.SILENT):
                     await self._confirm(row, facility_to, code=code, text=text, look=seen)
                 else:
                     await self._unknown(row, facility_to, code=code, text=text)

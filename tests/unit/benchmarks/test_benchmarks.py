@@ -60,6 +60,7 @@ def test_the_table_stands_between_the_markers_and_again(tmp_path: Path) -> None:
     assert text.count("| A | ≤ 2 | 1.5 | met |") == 1
     assert "sockets" in text
     assert "old" not in text
+    assert text.count("](performance-") == 2
     assert {one.name for one in tmp_path.glob("*.svg")} == {"performance-latency.svg", "performance-hanging.svg"}
 
 

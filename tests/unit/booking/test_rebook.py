@@ -88,6 +88,20 @@ async def test_ok_that_is_contradicted_is_unknown(saga: SagaUnderTest) -> None:
     assert saga.outcome(accepted).state is OutcomeState.UNKNOWN
 
 
+async def test_ok_for_a_booking_that_is_nowhere_is_unknown(saga: SagaUnderTest) -> None:
+    """Moved, under a new id, and moved on by the facility before the look: what no longer holds isn't confirmed."""
+    saga.system.keeps_id = False
+
+    async def moved_on(point: str) -> None:
+        if point == "answer":
+            saga.system.facility_moves_it()
+
+    saga.system.gate = moved_on
+    accepted = await saga.accept()
+    await saga.step(accepted.row_id)
+    assert saga.outcome(accepted).state is OutcomeState.UNKNOWN
+
+
 @pytest.mark.parametrize("keeps_id", [True, False])
 @pytest.mark.parametrize("target", [HOME, OTHER])
 @pytest.mark.parametrize("mishap", ["lost", "fault_applied", "vp009_applied", "malformed_applied"])
