@@ -88,5 +88,9 @@ class Dispatcher:
     def _ended(self, row_id: str, task: asyncio.Task[None]) -> None:
         self._steps.pop(row_id, None)
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, LedgerUnavailable):
+            log.warning("a step of row %s ended without the ledger; it is taken up again when its lease ends", row_id)
+        else:
             log.error("a step of row %s ended in an unforeseen error", row_id, exc_info=error)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import event
 
 from shared.contracts.sections import Outcome, OutcomeState
 from shared.ledger.ledger import Claimed, Ledger, LostClaim
@@ -333,3 +334,25 @@ def test_a_row_is_never_taken_as_it_was_before_its_holder_moved_it(bench: Bench)
     finally:
         holder.close()
         taker.close()
+
+
+def test_the_same_command_at_two_gateways_at_once_is_one_rebooking(bench: Bench) -> None:
+    """One commits between the other's two looks: both are told "accepted", for one row, and neither "in progress"."""
+    new = bench.a_rebooking()
+    other = Ledger(bench.url, bench.sealer, now=lambda _: bench.now)
+    quicker: list[Future[Any]] = []
+
+    def after_the_first_look(*_: object) -> None:
+        if not quicker:
+            quicker.append(threads.submit(other.accept, new))
+            wait(quicker, timeout=0.5)  # where the database lets only one in, it comes after
+
+    event.listen(bench.ledger.engine, "after_cursor_execute", after_the_first_look)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            answers = [bench.ledger.accept(new), quicker[0].result()]
+        assert [type(one) for one in answers] == [Accepted, Accepted]
+        assert len({one.row_id for one in answers}) == 1
+        assert sorted(one.repeated for one in answers) == [False, True]
+    finally:
+        other.close()
