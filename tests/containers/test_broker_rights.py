@@ -14,6 +14,7 @@ from aiohttp.test_utils import unused_port
 from amqp import Message
 from amqp.exceptions import AccessRefused
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from services.operations.broker_users import RIGHTS, definitions
 from shared.contracts.commands import Rebook
@@ -71,7 +72,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
             try:
                 declare_topology(one.url("deploy"))
                 break
-            except OSError:
+            except (OSError, OperationalError):
                 if time.monotonic() > ends:
                     logs = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=False)
                     pytest.fail(f"the broker doesn't come up:\n{logs.stdout[-2000:]}", pytrace=False)
