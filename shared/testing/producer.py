@@ -53,6 +53,7 @@ class Producer:
     def __init__(self, url: str, turn: int = 0) -> None:
         self._url = url
         self._turn = turn
+        self._subject: str | None = None
 
     def slow(self, contract: str = ANY, *, seconds: float, facility: str = ANY, times: int | None = None) -> None:
         """Answer after so many seconds."""
@@ -103,9 +104,13 @@ class Producer:
 
         All of them have it at one facility, and none has what an earlier test left behind.
         """
-        able = [one for one in self.patients() if one.bookings and one.bookings[0].can_be_moved]
-        alike = [one for one in able if one.bookings[0].facility == able[0].bookings[0].facility]
-        return alike[self._turn % len(alike)]
+        patients = self.patients()
+        if self._subject is None:
+            able = [one for one in patients if one.bookings and one.bookings[0].can_be_moved]
+            alike = [one for one in able if one.bookings[0].facility == able[0].bookings[0].facility]
+            self._subject = alike[self._turn % len(alike)].subject
+        # Once chosen they stay it, though their booking may have been moved to a day that can't be moved.
+        return next(one for one in patients if one.subject == self._subject)
 
     def _ask(self, method: str, path: str, content: Any = None) -> Any:
         text = self._text(method, path, content)
