@@ -1,39 +1,39 @@
-"""Dates as people write them."""
+"""Dates as people write them, from CLDR by way of Babel; the order of day, month and year is the flow's."""
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
+
+from babel import Locale
+from babel.dates import format_date
 
 from shared.contracts.model import Language
 
-WEEKDAYS = {
-    "sv": ("måndag", "tisdag", "onsdag", "torsdag", "fredag", "lördag", "söndag"),
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-}
-MONTHS = {
-    "sv": (
-        "januari", "februari", "mars", "april", "maj", "juni",
-        "juli", "augusti", "september", "oktober", "november", "december",
-    ),
-    "en": (
-        "January", "February", "March", "April", "May", "June",
-        "July", "August", "September", "October", "November", "December",
-    ),
-}  # fmt: skip
+LOCALES = {"sv": Locale("sv"), "en": Locale("en", "GB")}
 
 
 def date_text(day: dt.date | str, language: Language) -> str:
     """`28 februari 2026`; a date may be given as YYYY-MM-DD."""
-    date = dt.date.fromisoformat(day) if isinstance(day, str) else day
-    return f"{date.day} {MONTHS[language][date.month - 1]} {date.year}"
+    return _text(day, "d MMMM y", language)
 
 
 def day_text(day: dt.date | str, language: Language) -> str:
     """`torsdag 15 januari 2026`; a date may be given as YYYY-MM-DD."""
-    date = dt.date.fromisoformat(day) if isinstance(day, str) else day
-    return f"{WEEKDAYS[language][date.weekday()]} {date_text(date, language)}"
+    return _text(day, "EEEE d MMMM y", language)
 
 
 def month_text(month: dt.date, language: Language) -> str:
     """`januari 2026`."""
-    return f"{MONTHS[language][month.month - 1]} {month.year}"
+    return _text(month, "LLLL y", language)
+
+
+@cache
+def weekdays(language: Language) -> tuple[str, ...]:
+    """The names of the days from Monday on: `måndag`, ..."""
+    return tuple(LOCALES[language].days["stand-alone"]["wide"][number] for number in range(7))
+
+
+def _text(day: dt.date | str, form: str, language: Language) -> str:
+    date = dt.date.fromisoformat(day) if isinstance(day, str) else day
+    return format_date(date, form, locale=LOCALES[language])

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from services.gateway.deps import DEPS
 from services.gateway.origins import origin_of
-from services.gateway.pages.dates import WEEKDAYS, date_text, day_text, month_text
+from services.gateway.pages.dates import date_text, day_text, month_text, weekdays
 from services.gateway.pages.visitor import Visitor
 from services.gateway.pages.words import words
 from services.gateway.problems import preferred_language, problem_of
@@ -56,7 +56,7 @@ def draw(
         "date_text": partial(date_text, language=language),
         "day_text": partial(day_text, language=language),
         "month_text": partial(month_text, language=language),
-        "weekdays": WEEKDAYS[language],
+        "weekdays": weekdays(language),
         "visitor": visitor,
         "csrf": visitor.csrf if visitor else "",
         "name": visitor.caller.subject_name or visitor.caller.identity.subject.masked if visitor else None,

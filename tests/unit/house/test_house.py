@@ -59,6 +59,7 @@ def test_what_a_role_needs_at_run_time_is_packed() -> None:
         "shared/scheduling/wsdl/xsd/scheduling.xsd",
         "shared/ledger/migrations/versions/0001_ledger.py",
         "services/simulator/demo.yaml",
+        "services/gateway/pages/locales/en/LC_MESSAGES/omboka.po",
     ):
         assert (ROOT / name).is_file()
 

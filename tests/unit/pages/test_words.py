@@ -6,9 +6,10 @@ import string
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import PoFileError, read_po
 
 from services.gateway.pages import drawing
-from services.gateway.pages.words import LIST_WORDS, WORDS, words
+from services.gateway.pages.words import CATALOGUE, LIST_WORDS, WORDS, read_words, words
 from shared.contracts.sections import OutcomeState
 
 VERBATIM = {
@@ -50,6 +51,25 @@ def test_english_is_complete(key: str) -> None:
     blanks = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in WORDS[key]]
     assert all(WORDS[key])
     assert blanks[0] == blanks[1]
+
+
+def test_nothing_in_the_catalogue_is_unsettled() -> None:
+    """Every text has a key of its own, and no translation is marked as a guess or as left over."""
+    with CATALOGUE.open("rb") as content:
+        catalogue = read_po(content, locale="en", abort_invalid=True)
+    keys = [one.context for one in catalogue if one.id]
+    assert all(keys)
+    assert len(set(keys)) == len(keys) == len(WORDS)
+    assert [one.context for one in catalogue if one.id and one.fuzzy] == []
+    assert not catalogue.obsolete
+
+
+def test_a_catalogue_that_is_none_is_told(tmp_path: Path) -> None:
+    """A slip of a translator stops the start with babel's error, instead of showing half of the texts."""
+    file = tmp_path / "omboka.po"
+    file.write_text('msgctxt "back"\nmsgid "Tillbaka"\nmstr "Back"\n', encoding="utf-8")
+    with pytest.raises(PoFileError):
+        read_words(file)
 
 
 @pytest.mark.parametrize("state", list(OutcomeState))
