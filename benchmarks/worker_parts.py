@@ -126,8 +126,7 @@ class _Alone:
         sealed = self._sealer.seal(b"x" * 12_000)
 
         async def cache() -> None:
-            await self._cache.look(place)
-            await self._cache.lead(place, 0, "bench", seconds=2)
+            await self._cache.lead(place, "bench", seconds=2)
             await self._cache.keep(place, 0, "bench", sealed)
 
         nowhere = _Nowhere("redis://127.0.0.1:1/0")

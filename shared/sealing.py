@@ -55,9 +55,12 @@ class Sealer:
         except InvalidToken:
             raise SealBroken("a sealed value can't be opened with these keys") from None
 
-    def seal_model(self, value: Frozen) -> bytes:
-        """Seal a value of the model, with personal numbers in clear inside the seal."""
-        return self.seal(value.model_dump_json(context={"reveal": True}).encode())
+    def seal_model(self, value: Frozen, *, sparse: bool = False) -> bytes:
+        """Seal a value of the model, with personal numbers in clear inside the seal.
+
+        A `sparse` one leaves out what is None: only for models in which that is every such field's default.
+        """
+        return self.seal(value.model_dump_json(exclude_none=sparse, context={"reveal": True}).encode())
 
     def open_model(self, kind: type[Value], sealed: bytes | str) -> Value:
         """Open what `seal_model` sealed; raises SealBroken."""

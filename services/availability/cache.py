@@ -48,8 +48,11 @@ class Cache(Protocol):
     async def look(self, place: Place) -> Found:
         """What stands there, of the facility's current generation alone."""
 
-    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
-        """What stands there; unless that is fresh, take the lead for so many seconds if nobody has it."""
+    async def lead(self, place: Place, owner: str, *, seconds: float) -> Found:
+        """What stands there; unless that is fresh, take the lead for so many seconds if nobody else has it.
+
+        A lead is one of its generation: whoever asks after a purge waits for nobody who asked before it.
+        """
 
     async def go_on_leading(self, place: Place, generation: int, owner: str, *, seconds: float) -> None:
         """Keep the lead for so many seconds from now, if it is still the owner's."""
@@ -88,15 +91,17 @@ class MemoryCache:
         with self._lock:
             return self._found(place)
 
-    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
-        """What stands there; unless that is fresh, the lead if nobody has it."""
+    async def lead(self, place: Place, owner: str, *, seconds: float) -> Found:
+        """What stands there; unless that is fresh, the lead if nobody else has it."""
         with self._lock:
             found = self._found(place)
-            now = self._clock.monotonic()
-            holder, until = self._leads.get((place.key, generation), (owner, 0.0))
-            if found.fresh or (holder != owner and until > now):
+            if found.fresh or found.generation is None:
                 return found
-            self._leads[place.key, generation] = (owner, now + seconds)
+            now, name = self._clock.monotonic(), (place.key, found.generation)
+            holder, until = self._leads.get(name, (owner, 0.0))
+            if holder != owner and until > now:
+                return found
+            self._leads[name] = (owner, now + seconds)
             return Found(found.value, False, found.generation, leads=True)
 
     async def go_on_leading(self, place: Place, generation: int, owner: str, *, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """The cache in Redis, shared by every availability process; what it can't do in time it leaves.
 
 A value holds the generation it was asked for in, before its bytes. A look is one script, so that value and generation
-are of the same moment; a look with an owner also takes the lead.
+are of the same moment; a look with an owner also takes the lead, whose key ends in the generation of that moment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from shared.scheduling.purge import GENERATION_SECONDS, generation_key
 PATIENCE_SECONDS = 1.0
 """Longer than a burst of look-ups keeps this process from hearing an answer; a Redis that is gone costs it once."""
 
-# KEYS: value, generation, lead. ARGV: milliseconds for which a value is stale, owner or "", milliseconds of the lead.
+# KEYS: value, generation, what a lead's key begins with.
+# ARGV: milliseconds for which a value is stale, owner or "", milliseconds of the lead.
 # Gives the generation, and the value or false, 1 when it is fresh, 1 when the owner has the lead.
 _LOOK = """
 local value, generation = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0'
@@ -23,7 +24,8 @@ if value and string.sub(value, 1, #prefix) == prefix then
   if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then return {generation, value, 1, 0} end
 else value = false end
 if ARGV[2] ~= '' then
-  local leads = redis.call('SET', KEYS[3], ARGV[2], 'NX', 'PX', ARGV[3]) or redis.call('GET', KEYS[3]) == ARGV[2]
+  local lead = KEYS[3] .. generation
+  local leads = redis.call('SET', lead, ARGV[2], 'NX', 'PX', ARGV[3]) or redis.call('GET', lead) == ARGV[2]
   if leads then return {generation, value, 0, 1} end
 end
 return {generation, value, 0, 0}
@@ -52,11 +54,11 @@ class RedisCache:
 
     async def look(self, place: Place) -> Found:
         """What stands there; nothing when Redis doesn't answer."""
-        return await self._looked(place, 0, "", 0.0)
+        return await self._looked(place, "", 0.0)
 
-    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
-        """What stands there; unless that is fresh, the lead if nobody has it."""
-        return await self._looked(place, generation, owner, seconds)
+    async def lead(self, place: Place, owner: str, *, seconds: float) -> Found:
+        """What stands there; unless that is fresh, the lead if nobody else has it."""
+        return await self._looked(place, owner, seconds)
 
     async def go_on_leading(self, place: Place, generation: int, owner: str, *, seconds: float) -> None:
         """Keep the lead if it is still the owner's."""
@@ -89,8 +91,8 @@ class RedisCache:
         """Give the connections up."""
         await self._asked.close()
 
-    async def _looked(self, place: Place, generation: int, owner: str, seconds: float) -> Found:
-        keys = [_value_key(place), generation_key(place.facility), _lead_key(place, generation)]
+    async def _looked(self, place: Place, owner: str, seconds: float) -> Found:
+        keys = [_value_key(place), generation_key(place.facility), _leads_key(place)]
         args: list[str | int] = [int(place.stale * 1000), owner, _milliseconds(seconds)]
 
         async def ask() -> Found:
@@ -104,8 +106,12 @@ def _value_key(place: Place) -> str:
     return f"omboka:{place.key}"
 
 
+def _leads_key(place: Place) -> str:
+    return f"omboka:lead:{place.key}:"
+
+
 def _lead_key(place: Place, generation: int) -> str:
-    return f"omboka:lead:{place.key}:{generation}"
+    return f"{_leads_key(place)}{generation}"
 
 
 def _milliseconds(seconds: float) -> int:

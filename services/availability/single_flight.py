@@ -8,13 +8,12 @@ A cache that doesn't answer lets everybody call by themselves. Source: architect
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, cast
 
-from services.availability.cache import Cache, Place
+from services.availability.cache import Cache, Found, Place
 from shared.clock import Clock
 from shared.scheduling.failures import TimedOut
 
@@ -71,7 +70,8 @@ class SingleFlight:
 async def one_of_all(
     cache: Cache,
     place: Place,
-    generation: int,
+    found: Found,
+    owner: str,
     make: Callable[[], Awaitable[bytes]],
     *,
     seconds: float,
@@ -80,23 +80,23 @@ async def one_of_all(
 ) -> bytes:
     """The fresh answer at a place: made by one process, found there by the others, who wait at most `seconds`.
 
-    What `make` raises is raised here and reaches nobody else: the next one tries. Raises TimedOut.
+    `found` is what `owner`, which stands for this process, has got by asking for the lead. What `make` raises is raised
+    here and reaches nobody else: the next one tries. Raises TimedOut.
     """
-    owner = secrets.token_hex(8)
     ends = clock.monotonic() + seconds
     pause = FIRST_PAUSE_SECONDS
-    while True:
-        found = await cache.lead(place, generation, owner, seconds=lead_seconds)
+    while not found.leads:
         if found.fresh and found.value is not None:
             return found.value
         if found.generation is None:
             return await make()
-        if found.leads:
-            break
         if clock.monotonic() + pause > ends:
             raise TimedOut("nobody had an answer in time")
         await clock.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        found = await cache.lead(place, owner, seconds=lead_seconds)
+    generation = found.generation
+    assert generation is not None
     renewing = asyncio.create_task(_renew(cache, place, generation, owner, lead_seconds))
     try:
         value = await make()

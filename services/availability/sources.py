@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
 from services.availability.cache import Cache, Place
 from services.availability.guard import Guards
 from services.availability.large import LARGE, LARGE_BYTES, beside
-from services.availability.single_flight import SingleFlight, one_of_all
+from services.availability.single_flight import LEAD_SECONDS, SingleFlight, one_of_all
 from shared.clock import Clock
 from shared.configuration import Configuration, Facility
 from shared.contracts.identifiers import hsa_key
 from shared.contracts.model import (
     AvailableDate,
     FacilityInfo,
-    Frozen,
     Identity,
     Interaction,
     PerformerInfo,
@@ -69,11 +69,6 @@ class Asking:
     correlation_id: str | None = None
 
 
-class _Kept(Frozen):
-    fetched_at: dt.datetime
-    value: Any
-
-
 _CONTRACTS = TypeAdapter(frozenset[Interaction])
 _FACILITIES = TypeAdapter(tuple[FacilityInfo, ...])
 _PERFORMERS = TypeAdapter(tuple[PerformerInfo, ...])
@@ -100,6 +95,8 @@ class Sources:
         self._sealer = sealer
         self._clock = clock
         self._flights = SingleFlight()
+        self._owner = secrets.token_hex(8)
+        """This process, as others see it in the leads that it takes."""
         self._last_known: dict[str, Answer[frozenset[Interaction]]] = {}
         self._ask_registry_from: dict[str, float] = {}
 
@@ -216,11 +213,14 @@ class Sources:
         stale: float = STALE_SECONDS,
     ) -> Answer[Value]:
         place = Place(self._key(interaction, facility, asking, parts), hsa_key(facility.id), fresh, stale)
-        found = await self._cache.look(place)
+        # Who finds nothing has the lead at once: a miss costs no second asking.
+        kept_at_all = fresh > 0
+        found = await (
+            self._cache.lead(place, self._owner, seconds=LEAD_SECONDS) if kept_at_all else self._cache.look(place)
+        )
         if found.fresh and (kept := await self._opened(found.value, kind)) is not None:
             LOOK_UPS.labels(interaction.value, "hit").inc()
             return kept
-        generation = found.generation
         result = "joined"
 
         async def ask() -> Answer[Value]:
@@ -230,7 +230,7 @@ class Sources:
             return Answer(value, SourceStatus.FROM_SOURCE, self._clock.now())
 
         async def fetch() -> Answer[Value]:
-            if fresh <= 0 or generation is None:
+            if not kept_at_all or found.generation is None:
                 return await ask()  # nothing can be kept, so nothing can be left for others to find
             own: Answer[Value] | None = None
 
@@ -240,12 +240,14 @@ class Sources:
                 return await self._closed(own, kind)
 
             seconds = self._patience(facility, asking)
-            value = await one_of_all(self._cache, place, generation, make_own, seconds=seconds, clock=self._clock)
+            value = await one_of_all(
+                self._cache, place, found, self._owner, make_own, seconds=seconds, clock=self._clock
+            )
             return own or await self._opened(value, kind) or await ask()
 
         try:
             # A call of before a purge is joined by nobody who comes after it.
-            return await self._flights.do(f"{place.key} {generation}", fetch)
+            return await self._flights.do(f"{place.key} {found.generation}", fetch)
         except SchedulingFailure:
             if found.fresh or (kept := await self._opened(found.value, kind)) is None:
                 raise
@@ -270,7 +272,7 @@ class Sources:
 
     def _key(self, interaction: Interaction, facility: Facility, asking: Asking, parts: tuple[str, ...]) -> str:
         identity = asking.identity
-        return "look-up:1:" + self._sealer.digest(
+        return "look-up:2:" + self._sealer.digest(
             interaction.value,
             hsa_key(facility.id),
             identity.subject.reveal().upper(),
@@ -298,15 +300,16 @@ class Sources:
 
 def _open(sealer: Sealer, sealed: bytes, kind: TypeAdapter[Value]) -> Answer[Value] | None:
     try:
-        kept = _Kept.model_validate_json(sealer.open(sealed))
-        return Answer(kind.validate_python(kept.value), SourceStatus.FROM_CACHE, kept.fetched_at)
+        fetched_at, _, value = sealer.open(sealed).partition(b"\n")
+        at = dt.datetime.fromisoformat(fetched_at.decode())
+        return Answer(kind.validate_json(value), SourceStatus.FROM_CACHE, at)
     except (SealBroken, ValueError):
         return None  # of another version, or under another key: as good as not there
 
 
 def _close(sealer: Sealer, answer: Answer[Value], kind: TypeAdapter[Value]) -> bytes:
-    value = kind.dump_python(answer.value, mode="json", context={"reveal": True})
-    return sealer.seal(_Kept(fetched_at=answer.fetched_at, value=value).model_dump_json().encode())
+    value = kind.dump_json(answer.value, exclude_none=True, context={"reveal": True})
+    return sealer.seal(answer.fetched_at.isoformat().encode() + b"\n" + value)
 
 
 def _contracts_place(facility: Facility) -> Place:

@@ -61,7 +61,7 @@ class Telling:
             final = last and not self.open
 
             def encode() -> bytes:
-                return self._encoded(name, {"section": section.value, "value": value.public()}, final=final)
+                return self._encoded(name, {"section": section.value, "value": value.parts()}, final=final)
 
             await self._append(name, await beside(encode, large=large), section, private=private)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from services.availability.large import LARGE, beside
 from services.availability.merge import sort_timeslots
@@ -28,11 +29,13 @@ from shared.scheduling.failures import SchedulingFailure
 from shared.sealing import Sealer
 
 ID_LENGTH = 22
+_named = attrgetter(*(name for name in Timeslot.model_fields if name != "subject_of_care"))
 
 
 def timeslot_id(sealer: Sealer, rebooking_id: str, facility: Facility, timeslot: Timeslot) -> str:
     """The opaque name of a timeslot within a rebooking: the same for the same fields, over cached answers too."""
-    fields = timeslot.model_dump_json(exclude={"subject_of_care"})
+    # A field's text is never empty and holds no control character but a line's end: XML has no others.
+    fields = "\x1f".join("" if value is None else str(value) for value in _named(timeslot))
     return sealer.digest("timeslot", rebooking_id, hsa_key(facility.id), fields)[:ID_LENGTH]
 
 
@@ -112,13 +115,13 @@ class DayOfTimeslots:
         self, facility: Facility, timeslots: Iterable[Timeslot]
     ) -> tuple[dict[str, Timeslot], list[TimeslotOption]]:
         """The timeslots of the day that are still to come: each as it was read, and as it is shown."""
-        now = CivilTime.of(self._clock.now())
+        now, day = CivilTime.of(self._clock.now()), self._day.isoformat()
         read: dict[str, Timeslot] = {}
         options: list[TimeslotOption] = []
         for timeslot in timeslots:
             if timeslot.start is None or timeslot.end is None or timeslot.start <= now:
                 continue
-            if timeslot.start.date != self._day:
+            if timeslot.start.day != day:
                 continue
             name = timeslot_id(self._sealer, self._command.rebooking_id, facility, timeslot)
             read[name] = timeslot
@@ -140,7 +143,7 @@ class DayOfTimeslots:
         )
 
     def _private(self, read: dict[str, Timeslot]) -> bytes:
-        return self._sealer.seal_model(TimeslotsRead(timeslots=read))
+        return self._sealer.seal_model(TimeslotsRead(timeslots=read), sparse=True)
 
 
 def _option(

@@ -119,7 +119,7 @@ async def _rebookings(app: web.Application) -> AsyncIterator[None]:
 
 async def _relay(app: web.Application) -> AsyncIterator[None]:
     deps = app[DEPS]
-    async with Relay(deps.events, deps.clock, app[REBOOKINGS].sweep).running() as relay:
+    async with Relay(deps.events, deps.clock, app[REBOOKINGS].sweep, app[REBOOKINGS].learn).running() as relay:
         app[RELAY] = relay
         yield
 

@@ -1,11 +1,12 @@
 """The story of a rebooking at the gateway: begin it, read it, and do what the patient commands.
 
-What it knows it reads from the log each time, from the last entry that it has folded already.
+What it knows it reads from the log, from the last entry that it has folded already, or was given by the relay.
 Source: architecture, "A rebooking is an event log"; the interface, "HTTP".
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import OrderedDict, deque
@@ -23,7 +24,7 @@ from services.gateway.rebooking_ids import new_id, was_given_to
 from services.gateway.snapshot import CHOICE_KEY, ChosenTimeslot, Facts, Folded, Look, fold
 from shared.clock import Clock
 from shared.configuration import Configuration
-from shared.contracts.commands import AnyClientCommand, Confirm, LookUp, Rebook, StartRebooking
+from shared.contracts.commands import AnyClientCommand, ChooseTimeslot, Confirm, LookUp, Rebook, StartRebooking
 from shared.contracts.events import EventName, encode, of_section
 from shared.contracts.model import Language, Timeslot
 from shared.contracts.problems import Problem, ProblemType, Refusal
@@ -203,33 +204,75 @@ class Rebookings:
             raise Refusal(Problem(type=ProblemType.EXPIRED))
         return view.entries
 
+    def learn(self, rebooking_id: str, entries: Sequence[Entry]) -> None:
+        """Fold entries that somebody here has read from the log, so that a command needn't read them again."""
+        known = self._known.get(rebooking_id)
+        if known is not None and entries and entries[0].seq <= known.folded.seq + 1:
+            self._keep(replace(known, folded=fold(known.folded, entries)))
+
     async def command(
-        self, caller: Caller, rebooking_id: str, command: AnyClientCommand, *, traceparent: str | None
+        self,
+        caller: Caller,
+        rebooking_id: str,
+        command: AnyClientCommand,
+        *,
+        traceparent: str | None,
+        followed: bool = False,
     ) -> int:
-        """Do what the patient commands, once for each command id; gives the seq of its first entry."""
+        """Do what the patient commands, once for each command id; gives the seq of its first entry.
+
+        A rebooking that is `followed` here is decided on as it was last relayed. That can only be too old, so whatever
+        comes of it but the command done is decided again on what the log says.
+        """
         fingerprint = _fingerprint(command)
+        at_hand = self._at_hand(caller, rebooking_id) if followed and not isinstance(command, Confirm) else None
+        if at_hand is not None:
+            with contextlib.suppress(Refusal):
+                seq = await self._choose(caller, at_hand, command, fingerprint, traceparent)
+                if seq is not None:
+                    return seq
         for _ in range(CONFLICTS + 1):
             rebooking = await self.open(caller, rebooking_id)
             seen = rebooking.folded.commands.get(command.id)
             if seen is not None:
                 return _same(seen.seq, seen.fingerprint, fingerprint)
-            asked = self._asked(caller, rebooking, traceparent)
             if isinstance(command, Confirm):
+                asked = self._asked(caller, rebooking, command, traceparent)
                 return await self._confirm(caller, asked, command, fingerprint)
-            decision = decide(asked, command)
-            entries = self._entries(asked, decision, command.id, fingerprint=fingerprint)
-            outcome = await self._events.append(rebooking_id, entries)
-            match outcome:
-                case Appended(seq=seq):
-                    self._ask(decision, basis=seq)
-                    return seq
-                case Known(seq=seq, fingerprint=known):
-                    return _same(seq, known, fingerprint)
-                case Gone():
-                    raise Refusal(Problem(type=ProblemType.EXPIRED))
-                case _:
-                    continue
+            seq = await self._choose(caller, rebooking, command, fingerprint, traceparent)
+            if seq is not None:
+                return seq
         raise Refusal(Problem(type=ProblemType.OVERLOADED, retry_after=1))
+
+    async def _choose(
+        self,
+        caller: Caller,
+        rebooking: Rebooking,
+        command: AnyClientCommand,
+        fingerprint: str,
+        traceparent: str | None,
+    ) -> int | None:
+        """Decide any command but a confirm, and append it; None when another choice came first."""
+        asked = self._asked(caller, rebooking, command, traceparent)
+        decision = decide(asked, command)
+        entries = self._entries(asked, decision, command.id, fingerprint=fingerprint)
+        match await self._events.append(rebooking.id, entries):
+            case Appended(seq=seq):
+                self._ask(decision, basis=seq)
+                return seq
+            case Known(seq=seq, fingerprint=known):
+                return _same(seq, known, fingerprint)
+            case Gone():
+                raise Refusal(Problem(type=ProblemType.EXPIRED))
+            case _:
+                return None
+
+    def _at_hand(self, caller: Caller, rebooking_id: str) -> Rebooking | None:
+        """The caller's rebooking as it was last seen, unless a look-up in it has to be given up first."""
+        known = self._known.get(rebooking_id)
+        if known is None or known.owner != caller.owner:
+            return None
+        return None if known.folded.overdue(self._clock.now().timestamp(), TIMEOUT_GRACE) else known
 
     async def sweep(self, rebooking_id: str) -> None:
         """Tell of every look-up of this rebooking that should have ended and didn't."""
@@ -278,13 +321,14 @@ class Rebookings:
         except PublishFailed:
             metrics.LEFT_TO_DISPATCHER.inc()
 
-    def _asked(self, caller: Caller, rebooking: Rebooking, traceparent: str | None) -> Asked:
+    def _asked(self, caller: Caller, rebooking: Rebooking, command: AnyClientCommand, traceparent: str | None) -> Asked:
         folded, sealer = rebooking.folded, self._sealer
         booking: Timeslot | None = None
         timeslots: dict[str, Timeslot] = {}
         if folded.booking is not None:
             booking = sealer.open_model(BookingRead, folded.booking).booking
-        if folded.timeslots is not None:
+        # Nobody else needs them, and a day has many.
+        if folded.timeslots is not None and isinstance(command, ChooseTimeslot):
             timeslots = sealer.open_model(TimeslotsRead, folded.timeslots).timeslots
         return Asked(
             rebooking_id=rebooking.id,
@@ -441,13 +485,16 @@ class Rebookings:
             known = Rebooking(id=rebooking_id, owner=view.head.owner, facts=facts, folded=Folded())
         if view.entries:
             known = replace(known, folded=fold(known.folded, view.entries))
-        newest = self._known.get(rebooking_id)
+        self._keep(known)
+        return known
+
+    def _keep(self, known: Rebooking) -> None:
+        newest = self._known.get(known.id)
         if newest is None or newest.folded.seq <= known.folded.seq:
-            self._known[rebooking_id] = known
-            self._known.move_to_end(rebooking_id)
+            self._known[known.id] = known
+            self._known.move_to_end(known.id)
         while len(self._known) > FOLDED_KEPT:
             self._known.popitem(last=False)
-        return known
 
     def _check_begun(self, owner: str) -> None:
         begun = self._begun.get(owner, deque())

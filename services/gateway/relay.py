@@ -15,7 +15,7 @@ from typing import Protocol
 from services.gateway.rebookings import TIMEOUT_GRACE
 from shared.clock import Clock
 from shared.contracts.events import with_seq
-from shared.messaging.event_log import EventLog, Listener, LogUnavailable
+from shared.messaging.event_log import Entry, EventLog, Listener, LogUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,17 @@ class _Followed:
 class Relay:
     """Follows rebookings for the sockets and long-polls of this gateway. One event loop's own."""
 
-    def __init__(self, events: EventLog, clock: Clock, sweep: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        events: EventLog,
+        clock: Clock,
+        sweep: Callable[[str], Awaitable[None]],
+        learn: Callable[[str, Sequence[Entry]], None],
+    ) -> None:
         self._events = events
         self._clock = clock
         self._sweep = sweep
+        self._learn = learn
         self._followed: dict[str, _Followed] = {}
         self._listener: Listener | None = None
         self._listening = asyncio.Event()
@@ -188,6 +195,7 @@ class Relay:
                 follower.gone()
             return
         followed.last_seq = view.last_seq
+        self._learn(rebooking_id, view.entries)
         frames = [(entry.seq, with_seq(entry.public, entry.seq)) for entry in view.entries]
         for follower in list(followed.followers):
             if follower.after > view.last_seq:

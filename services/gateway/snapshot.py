@@ -7,10 +7,11 @@ Source: architecture, "A rebooking is an event log"; the interface, "Snapshot".
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic_core import from_json
 
 from shared.contracts.events import EventName, rfc3339
 from shared.contracts.identifiers import hsa_key
@@ -171,7 +172,7 @@ def fold(folded: Folded, entries: Iterable[Entry]) -> Folded:
 
 
 def _one(folded: Folded, entry: Entry) -> Folded:
-    frame = json.loads(entry.public)
+    frame = from_json(entry.public)
     name, data, command_id = frame["name"], frame["data"], frame.get("command_id")
     changes: dict[str, Any] = {"seq": entry.seq, "kept_until": max(folded.kept_until, _kept_until(frame))}
     if entry.is_choice:

@@ -310,7 +310,8 @@ class _Conversation:
         try:
             with span(f"command {command.name}", "server"):
                 trace = traceparent(self._request.headers)
-                seq = await self._app[REBOOKINGS].command(caller, self._id, command, traceparent=trace)
+                rebookings = self._app[REBOOKINGS]
+                seq = await rebookings.command(caller, self._id, command, traceparent=trace, followed=True)
         except Exception as error:
             metrics.COMMANDS.labels(command.name, "refused").inc()
             refused = error.problem.type if isinstance(error, Refusal) else ProblemType.OVERLOADED

@@ -56,6 +56,11 @@ class CivilTime(str):
         return self.datetime.date()
 
     @property
+    def day(self) -> str:
+        """The civil day as `YYYY-MM-DD`."""
+        return f"{self[:4]}-{self[4:6]}-{self[6:8]}"
+
+    @property
     def iso(self) -> str:
         """`YYYY-MM-DDTHH:MM:SS`, the form of the public interface."""
         return f"{self[:4]}-{self[4:6]}-{self[6:8]}T{self[8:10]}:{self[10:12]}:{self[12:14]}"

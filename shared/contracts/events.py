@@ -7,9 +7,10 @@ An event is encoded once, here, as the bytes of its frame without the sequence n
 from __future__ import annotations
 
 import datetime as dt
-import json
 from enum import StrEnum
 from typing import Any
+
+from pydantic_core import to_json
 
 from shared.contracts.sections import OutcomeState, SectionName, State
 
@@ -74,7 +75,7 @@ def encode(name: EventName, *, command_id: str | None, at: dt.datetime, final: b
         "final": final,
         "data": data,
     }
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(frame)
 
 
 def with_seq(public: bytes, seq: int) -> bytes:

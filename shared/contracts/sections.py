@@ -264,8 +264,12 @@ class Section(Frozen):
     waiting_since: dt.datetime | None = None
     data: SerializeAsAny[Frozen] | tuple[SerializeAsAny[Frozen], ...] | None = None
 
+    def parts(self) -> dict[str, Any]:
+        """The members of the interface's JSON object: what has no value is left out, within `data` it is null."""
+        return {key: value for key, value in self if value is not None}
+
     def public(self) -> dict[str, Any]:
-        """The JSON object of the interface: what has no value is left out, within `data` it is null."""
+        """The JSON object of the interface."""
         return {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
 
 

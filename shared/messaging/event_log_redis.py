@@ -114,6 +114,13 @@ return {'created', ARGV[1]}
 """
 )
 
+# KEYS: meta, stream. ARGV: the first stream id that is wanted.
+_READ = """
+local seq, owner, index, body = unpack(redis.call('HMGET', KEYS[1], 'seq', 'owner', 'index', 'body'))
+if not seq then return false end
+return {seq, owner, index, body, redis.call('XRANGE', KEYS[2], ARGV[1], '+')}
+"""
+
 
 class RedisEventLog:
     """The event log at a Redis address (append-only file on, `noeviction`)."""
@@ -122,6 +129,7 @@ class RedisEventLog:
         self._redis = redis_at(url, patience=PATIENCE_SECONDS)
         self._append = self._redis.register_script(_APPEND)
         self._open = self._redis.register_script(_OPEN)
+        self._read = self._redis.register_script(_READ)
 
     async def open(
         self,
@@ -162,17 +170,12 @@ class RedisEventLog:
 
     async def read(self, rebooking_id: str, *, after: int = 0) -> LogView | None:
         """The entries after a seq; None when there is no such log."""
-
-        async def both() -> Any:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hmget(_meta(rebooking_id), ["owner", "index", "body", "seq"])
-                pipe.xrange(_stream(rebooking_id), min=f"{after + 1}-0")
-                return await pipe.execute()
-
-        (owner, index, body, seq), found = await self._bounded(both)
-        if seq is None:
+        keys, arguments = [_meta(rebooking_id), _stream(rebooking_id)], [f"{after + 1}-0"]
+        found = await self._bounded(lambda: self._read(keys=keys, args=arguments))
+        if found is None:
             return None
-        return LogView(Head(owner.decode(), index.decode(), body), tuple(map(_entry, found)), int(seq))
+        seq, owner, index, body, entries = found
+        return LogView(Head(owner.decode(), index.decode(), body), tuple(map(_entry, entries)), int(seq))
 
     async def last_seqs(self, rebooking_ids: Sequence[str]) -> Mapping[str, int]:
         """The last seq of each log that exists."""
@@ -346,8 +349,9 @@ def _flat(entries: Sequence[NewEntry]) -> list[Any]:
     return flat
 
 
-def _entry(found: tuple[bytes, dict[bytes, bytes]]) -> Entry:
-    name, fields = found
+def _entry(found: tuple[bytes, list[bytes]]) -> Entry:
+    name, flat = found
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
     return Entry(
         seq=int(name.partition(b"-")[0]),
         key=fields[b"key"].decode(),

@@ -5,7 +5,8 @@ Source: the seed ("gula sammanfattningsrutan") and the flow, "Yellow summary box
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Final, Literal
 
 from shared.configuration import Facility
 from shared.contracts.model import Language, Timeslot
@@ -52,29 +53,39 @@ def yellow_box(
     `information` is a result text that must be shown. A row without a value is left out.
     """
     shown_reason = timeslot.reason if isinstance(reason, _AsRead) else reason
-    texts = {
-        "facility": facility.name if facility else None,
-        "time_type": timeslot.time_type_name[:TIME_TYPE_NAME_MAX_LENGTH] if timeslot.time_type_name else None,
-        "reason": shown_reason,
-        "information": information,
-    }
+    time_type = timeslot.time_type_name[:TIME_TYPE_NAME_MAX_LENGTH] if timeslot.time_type_name else None
+    rows = (
+        *_common_rows(language, facility.name if facility else None, time_type),
+        *_row("reason", LABELS[language], shown_reason),
+        *_row("information", LABELS[language], information),
+    )
     show_end = facility is not None and facility.show_end_time
     return Summary(
         heading=SummaryHeading(
-            date=timeslot.start.date.isoformat() if timeslot.start else None,
+            date=timeslot.start.day if timeslot.start else None,
             start=timeslot.start.clock if timeslot.start else None,
             end=timeslot.end.clock if timeslot.end and show_end else None,
             who=timeslot.who,
         ),
-        rows=tuple(_row(key, LABELS[language][key], text) for key, text in texts.items() if text and text.strip()),
+        rows=rows,
         purpose=_purpose(timeslot.purpose),
     )
 
 
-def _row(key: str, label: str, text: str) -> SummaryRow:
+@lru_cache(maxsize=256)
+def _common_rows(language: Language, facility: str | None, time_type: str | None) -> tuple[SummaryRow, ...]:
+    """The rows that are about no patient, and the same for nearly every timeslot of a day."""
+    return (*_row("facility", LABELS[language], facility), *_row("time_type", LABELS[language], time_type))
+
+
+def _row(
+    key: Literal["facility", "time_type", "reason", "information"], labels: dict[str, str], text: str | None
+) -> tuple[SummaryRow, ...]:
+    if not text or not text.strip():
+        return ()
     text = tidy(text)
     cut_at, short = cut(text) if key == "reason" else (None, None)
-    return SummaryRow(key=key, label=label, text=text, cut_at=cut_at, short=short)  # type: ignore[arg-type]
+    return (SummaryRow(key=key, label=labels[key], text=text, cut_at=cut_at, short=short),)
 
 
 def _purpose(purpose: str | None) -> SummaryPurpose | None:

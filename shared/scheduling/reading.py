@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -43,7 +44,12 @@ ECHOED = frozenset(
 def local_name(element: etree._Element) -> str:
     """An element's name without its namespace; empty for a comment or processing instruction."""
     tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _without_namespace(tag) if isinstance(tag, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _without_namespace(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def children(element: etree._Element, name: str) -> Iterator[etree._Element]:
@@ -55,11 +61,12 @@ def texts(element: etree._Element) -> dict[str, str]:
     """Every child's text by local name, the first where a name comes twice; absent, empty and `null` are left out."""
     found: dict[str, str] = {}
     for child in element:
-        name, text = local_name(child), child.text
-        if name and text is not None and name not in found and len(text) <= LONGEST_TEXT:
-            stripped = text.strip()
-            if stripped and stripped != "null":
-                found[name] = text if name in ECHOED else stripped
+        text = child.text
+        if text is None or len(text) > LONGEST_TEXT:
+            continue
+        name, stripped = local_name(child), text.strip()
+        if name and name not in found and stripped and stripped != "null":
+            found[name] = text if name in ECHOED else stripped
     return found
 
 

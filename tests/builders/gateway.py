@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import threading
@@ -199,13 +200,16 @@ class RememberingLedger:
 
 
 class BreakableLog(MemoryEventLog):
-    """The event log in memory, with a switch: `broken` = it can't be reached."""
+    """The event log in memory, with two switches: `broken` = it can't be reached, `held` = reads wait for this."""
 
     broken = False
+    held: asyncio.Event | None = None
 
     async def read(self, rebooking_id: str, *, after: int = 0) -> Any:
         """Read, unless broken."""
         self._check()
+        if self.held is not None:
+            await self.held.wait()
         return await super().read(rebooking_id, after=after)
 
     async def append(self, rebooking_id: str, entries: Any, *, ttl: float = 3600) -> AppendOutcome:

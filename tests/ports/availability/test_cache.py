@@ -77,35 +77,36 @@ async def test_a_purge_forgets_the_facilitys_answers_alone(cache: Cache) -> None
 
 async def test_one_has_the_lead(cache: Cache) -> None:
     """The first who finds nothing fresh; the owner again; nobody else until it is given up, kept or over."""
-    assert (await cache.lead(DAYS, 0, OWNER, seconds=60)).leads
-    assert not (await cache.lead(DAYS, 0, OTHER, seconds=60)).leads
-    assert (await cache.lead(DAYS, 0, OWNER, seconds=60)).leads
+    assert (await cache.lead(DAYS, OWNER, seconds=60)).leads
+    assert not (await cache.lead(DAYS, OTHER, seconds=60)).leads
+    assert (await cache.lead(DAYS, OWNER, seconds=60)).leads
     await cache.leave(DAYS, 0, OTHER)
-    assert not (await cache.lead(DAYS, 0, OTHER, seconds=60)).leads
+    assert not (await cache.lead(DAYS, OTHER, seconds=60)).leads
     await cache.leave(DAYS, 0, OWNER)
-    assert (await cache.lead(DAYS, 0, OTHER, seconds=60)).leads
+    assert (await cache.lead(DAYS, OTHER, seconds=60)).leads
     await cache.keep(DAYS, 0, OTHER, b"x")
-    found = await cache.lead(DAYS, 0, OWNER, seconds=60)
+    found = await cache.lead(DAYS, OWNER, seconds=60)
     assert (found.value, found.fresh, found.leads) == (b"x", True, False)
 
 
 async def test_a_lead_of_before_a_purge_holds_nobody_up_after_it(cache: Cache) -> None:
     """Who asks after a purge needs an answer of after it."""
-    assert (await cache.lead(DAYS, 0, OWNER, seconds=60)).leads
-    assert (await cache.lead(DAYS, 1, OTHER, seconds=60)).leads
+    assert (await cache.lead(DAYS, OWNER, seconds=60)).leads
+    await cache.purge(FACILITY)
+    assert (await cache.lead(DAYS, OTHER, seconds=60)).leads
 
 
 async def test_a_lead_ends_with_its_time_unless_it_is_renewed(cache: Cache) -> None:
     """So a holder's death delays the others by that time at most."""
     lasting = Place("lasting", FACILITY, fresh=60)
     for place in (DAYS, lasting):
-        assert (await cache.lead(place, 0, OWNER, seconds=0.05)).leads
+        assert (await cache.lead(place, OWNER, seconds=0.05)).leads
     await cache.go_on_leading(lasting, 0, OWNER, seconds=60)
     await cache.go_on_leading(DAYS, 0, OTHER, seconds=60)
     async with asyncio.timeout(10):
-        while not (await cache.lead(DAYS, 0, OTHER, seconds=60)).leads:  # noqa: ASYNC110 -- the time is the adapter's
+        while not (await cache.lead(DAYS, OTHER, seconds=60)).leads:  # noqa: ASYNC110 -- the time is the adapter's
             await asyncio.sleep(0)
-    assert not (await cache.lead(lasting, 0, OTHER, seconds=60)).leads
+    assert not (await cache.lead(lasting, OTHER, seconds=60)).leads
 
 
 @pytest.mark.servers
@@ -125,7 +126,7 @@ async def test_a_cache_that_is_gone_is_a_miss_and_never_an_error() -> None:
     cache = RedisCache("redis://127.0.0.1:1/0")
     await cache.keep(DAYS, 0, OWNER, b"x")
     assert await cache.look(DAYS) == NOTHING
-    assert await cache.lead(DAYS, 0, OWNER, seconds=1) == NOTHING
+    assert await cache.lead(DAYS, OWNER, seconds=1) == NOTHING
     await cache.go_on_leading(DAYS, 0, OWNER, seconds=1)
     await cache.leave(DAYS, 0, OWNER)
     await cache.purge(FACILITY)

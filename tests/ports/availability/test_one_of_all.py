@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -49,8 +50,10 @@ class Calls:
 
 async def ask(cache: Cache, calls: Calls, *, seconds: float = 30, lead_seconds: float = 30) -> bytes:
     """Ask as one process does."""
+    owner = secrets.token_hex(8)
+    found = await cache.lead(PLACE, owner, seconds=lead_seconds)
     return await one_of_all(
-        cache, PLACE, 0, calls.make, seconds=seconds, clock=SystemClock(), lead_seconds=lead_seconds
+        cache, PLACE, found, owner, calls.make, seconds=seconds, clock=SystemClock(), lead_seconds=lead_seconds
     )
 
 
@@ -75,7 +78,7 @@ async def test_when_the_holder_dies_another_takes_over(caches: Sequence[Cache]) 
     calls = Calls()
     calls.let_go.set()
     # The process that took the lead and was killed before it called, or before its answer came.
-    assert (await caches[0].lead(PLACE, 0, "a process that was killed", seconds=0.2)).leads
+    assert (await caches[0].lead(PLACE, "a process that was killed", seconds=0.2)).leads
     answers = await asyncio.gather(*(ask(cache, calls) for cache in caches[1:]))
     assert set(answers) == {b"answer 1"}
     assert calls.begun == 1
@@ -112,8 +115,9 @@ async def test_a_failure_is_the_callers_own(caches: Sequence[Cache]) -> None:
     async def fail() -> bytes:
         raise ConnectionBroken("cut off")
 
+    found = await caches[0].lead(PLACE, "p", seconds=30)
     with pytest.raises(ConnectionBroken):
-        await one_of_all(caches[0], PLACE, 0, fail, seconds=30, clock=SystemClock(), lead_seconds=30)
+        await one_of_all(caches[0], PLACE, found, "p", fail, seconds=30, clock=SystemClock(), lead_seconds=30)
     calls = Calls()
     calls.let_go.set()
     assert await ask(caches[1], calls) == b"answer 1"

@@ -129,9 +129,9 @@ class LosableCache(MemoryCache):
         """What stands there."""
         return NOTHING if self.away else await super().look(place)
 
-    async def lead(self, place: Place, generation: int, owner: str, *, seconds: float) -> Found:
+    async def lead(self, place: Place, owner: str, *, seconds: float) -> Found:
         """What stands there, or the lead."""
-        return NOTHING if self.away else await super().lead(place, generation, owner, seconds=seconds)
+        return NOTHING if self.away else await super().lead(place, owner, seconds=seconds)
 
     async def keep(self, place: Place, generation: int, owner: str | None, value: bytes) -> None:
         """Keep an answer."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from services.gateway.relay import Relay, Wake
 from shared.clock import FixedClock, SystemClock
 from shared.contracts.events import EventName, encode
-from shared.messaging.event_log import Head, NewEntry
+from shared.messaging.event_log import Entry, Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from tests.builders.gateway import NOW
 
@@ -74,12 +74,16 @@ async def nothing(rebooking_id: str) -> None:
     """Sweep nothing."""
 
 
+def learn_nothing(rebooking_id: str, entries: Sequence[Entry]) -> None:
+    """Fold nothing."""
+
+
 async def test_followers_who_come_at_any_time_get_everything_once_in_order():
     """Fifty events and ten followers that come and go between them, each with its own last seq."""
     events = MemoryEventLog(FixedClock(NOW))
     await a_log(events)
     dice = random.Random(3)
-    async with Relay(events, FixedClock(NOW), nothing).running() as relay:
+    async with Relay(events, FixedClock(NOW), nothing, learn_nothing).running() as relay:
 
         async def follow(reader: Reader) -> None:
             async with relay.following("r1", reader):
@@ -105,7 +109,7 @@ async def test_a_lost_wake_up_is_made_good_by_comparing():
     clock = FixedClock(NOW)
     events = MemoryEventLog(clock)
     await a_log(events)
-    async with Relay(events, clock, nothing).running() as relay:
+    async with Relay(events, clock, nothing, learn_nothing).running() as relay:
         reader = Reader()
         async with relay.following("r1", reader):
             await reader.until(1)
@@ -122,7 +126,7 @@ async def test_a_follower_ahead_of_the_log_is_told_to_resync():
     """It then gets what comes next."""
     events = MemoryEventLog(FixedClock(NOW))
     await a_log(events)
-    async with Relay(events, FixedClock(NOW), nothing).running() as relay:
+    async with Relay(events, FixedClock(NOW), nothing, learn_nothing).running() as relay:
         reader = Reader(after=7)
         async with relay.following("r1", reader):
             await reader.until_told("resync")
@@ -135,7 +139,7 @@ async def test_nobody_who_left_is_followed():
     """When the last follower of a rebooking has left, nothing is kept of it."""
     events = MemoryEventLog(FixedClock(NOW))
     await a_log(events)
-    async with Relay(events, FixedClock(NOW), nothing).running() as relay:
+    async with Relay(events, FixedClock(NOW), nothing, learn_nothing).running() as relay:
         async with relay.following("r1", Wake(1)), relay.following("r1", Reader()):
             assert set(relay._followed) == {"r1"}
         assert relay._followed == {}
@@ -153,7 +157,10 @@ async def test_a_deadline_that_passes_is_looked_at():
         swept.set()
 
     soon = (clock.now() - dt.timedelta(seconds=1.95)).timestamp()
-    async with Relay(events, clock, sweep).running() as relay, relay.following("r1", Reader(), deadlines=[soon]):
+    async with (
+        Relay(events, clock, sweep, learn_nothing).running() as relay,
+        relay.following("r1", Reader(), deadlines=[soon]),
+    ):
         await asyncio.wait_for(swept.wait(), 10)
 
 
@@ -161,7 +168,7 @@ async def test_a_long_poll_ends_with_an_event_or_with_time():
     """A wake returns when there is something after its seq, or when its time is over."""
     events = MemoryEventLog(FixedClock(NOW))
     await a_log(events)
-    async with Relay(events, FixedClock(NOW), nothing).running() as relay:
+    async with Relay(events, FixedClock(NOW), nothing, learn_nothing).running() as relay:
         wake = Wake(1)
         async with relay.following("r1", wake):
             await wake.wait(0.01)

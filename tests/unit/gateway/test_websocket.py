@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from typing import Any
 
@@ -306,3 +307,44 @@ async def test_commands_over_the_socket_are_the_same_commands():
         again = await gateway.post(f"/v1/rebookings/{rebooking_id}/commands", command)
         assert await again.json() == {"command_id": "c1", "seq": got["event"]["seq"]}
         assert json.loads(json.dumps(got["event"]))["command_id"] == "c1"
+
+
+async def test_a_command_over_a_socket_is_decided_on_what_was_relayed():
+    """Nothing is read for it: it is accepted while the log gives nothing."""
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.to_days()
+        seq = (await gateway.snapshot(rebooking_id))["seq"]
+        socket = await gateway.stream(rebooking_id)
+        await socket.send_json({"type": "hello", "after": seq - 1})
+        await frames(socket, 1)
+        gateway.events.held = asyncio.Event()
+        await socket.send_json({"type": "command", "id": "c1", "name": "choose_day", "date": "2026-02-03"})
+        (accepted,) = await frames(socket, 1)
+        assert (accepted["type"], accepted["id"]) == ("accepted", "c1")
+        gateway.events.held.set()
+        (event,) = await frames(socket, 1)
+        assert (event["name"], event["seq"]) == ("choice.made", accepted["seq"])
+
+
+async def test_a_command_is_never_refused_for_what_was_not_relayed_yet():
+    """Days that another gateway's client has seen, and a choice made there: both count, though this one lags behind."""
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.to_days()
+        await gateway.command(rebooking_id, "search_further")
+        seq = (await gateway.snapshot(rebooking_id))["seq"]
+        socket = await gateway.stream(rebooking_id)
+        await socket.send_json({"type": "hello", "after": seq - 1})
+        await frames(socket, 1)
+        gateway.events.held = asyncio.Event()
+        await gateway.tell_days("2026-02-03", "2026-03-30", last_day=dt.date(2026, 3, 31))
+        await socket.send_json({"type": "command", "id": "c1", "name": "choose_day", "date": "2026-03-30"})
+        await socket.send_json({"type": "command", "id": "c2", "name": "choose_day", "date": "2026-12-24"})
+        gateway.events.held.set()
+        got = await frames(socket, 4)
+        told = [(one["type"], one.get("id") or one.get("name")) for one in got]
+        assert sorted(told) == [
+            ("accepted", "c1"),
+            ("event", "choice.made"),
+            ("event", "days.ready"),
+            ("problem", "c2"),
+        ]
