@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -72,9 +73,21 @@ class CivilTime(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        def given(value: Any) -> CivilTime:
+            # One that was read before is taken as it is: a day of timeslots holds hundreds.
+            if not isinstance(value, str):
+                raise ValueError("is not a civil time (yyyymmddhhmmss)")
+            return cls(value)
+
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.no_info_after_validator_function(cls, core_schema.str_schema()),
+            python_schema=core_schema.no_info_plain_validator_function(
+                given, serialization=core_schema.to_string_ser_schema()
+            ),
+        )
 
 
+@lru_cache(maxsize=4096)
 def _wall_clock(digits: str) -> dt.datetime:
     # By hand: strptime takes ten times as long, and a look-up of 20 timeslots reads a hundred times.
     return dt.datetime(
