@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from operator import attrgetter
 
 from services.availability.large import LARGE, beside
@@ -28,15 +30,23 @@ from shared.presentation.yellow_box import yellow_box
 from shared.scheduling.failures import SchedulingFailure
 from shared.sealing import Sealer
 
-ID_LENGTH = 22
 _named = attrgetter(*(name for name in Timeslot.model_fields if name != "subject_of_care"))
 
 
-def timeslot_id(sealer: Sealer, rebooking_id: str, facility: Facility, timeslot: Timeslot) -> str:
-    """The opaque name of a timeslot within a rebooking: the same for the same fields, over cached answers too."""
-    # A field's text is never empty and holds no control character but a line's end: XML has no others.
-    fields = "\x1f".join("" if value is None else str(value) for value in _named(timeslot))
-    return sealer.digest("timeslot", rebooking_id, hsa_key(facility.id), fields)[:ID_LENGTH]
+def timeslot_ids(sealer: Sealer, rebooking_id: str, facility: Facility) -> Callable[[Timeslot], str]:
+    """What gives a timeslot its opaque name within a rebooking: the same for the same fields, over cached answers too.
+
+    A name is a keyed digest of 128 bits, 22 URL-safe characters.
+    """
+    key = sealer.digest("timeslot", rebooking_id, hsa_key(facility.id)).encode()
+
+    def name(timeslot: Timeslot) -> str:
+        # A field's text is never empty and holds no control character but a line's end: XML has no others.
+        fields = "\x1f".join(["" if value is None else str(value) for value in _named(timeslot)])
+        digest = blake2b(fields.encode(), key=key, digest_size=16).digest()
+        return urlsafe_b64encode(digest).decode().rstrip("=")
+
+    return name
 
 
 class DayOfTimeslots:
@@ -118,12 +128,13 @@ class DayOfTimeslots:
         now, day = CivilTime.of(self._clock.now()), self._day.isoformat()
         read: dict[str, Timeslot] = {}
         options: list[TimeslotOption] = []
+        named = timeslot_ids(self._sealer, self._command.rebooking_id, facility)
         for timeslot in timeslots:
             if timeslot.start is None or timeslot.end is None or timeslot.start <= now:
                 continue
             if timeslot.start.day != day:
                 continue
-            name = timeslot_id(self._sealer, self._command.rebooking_id, facility, timeslot)
+            name = named(timeslot)
             read[name] = timeslot
             options.append(_option(name, timeslot, facility, self._current, self._command.language))
         return read, options

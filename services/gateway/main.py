@@ -12,6 +12,7 @@ from services.gateway.serving import serving
 from shared.audit.audit_log import AuditLog, sink_of
 from shared.clock import SystemClock
 from shared.configuration import Configuration
+from shared.heap import settle_heap
 from shared.ledger.ledger import Ledger
 from shared.messaging.celery_app import make_celery
 from shared.messaging.event_log_redis import RedisEventLog
@@ -68,6 +69,7 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
             if settings.metrics_listen:
                 checks = {"event_log": events.ping, "broker": publisher.ping}
                 operations = await serve_operations(*listen_address(settings.metrics_listen), checks)
+            settle_heap()
             print(f"omboka: the gateway listens at {settings.listen}", flush=True)
             await _told_to_end()
     finally:

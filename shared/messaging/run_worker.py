@@ -14,7 +14,9 @@ import warnings
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
+
+from shared.heap import settle_heap
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
     # Without a receiver Celery sets the root logger's level to its own, and the lines of each call are lost.
     setup_logging.connect(_leave_logs, weak=False)
     worker_shutting_down.connect(end_for_certain, weak=False)
+    worker_ready.connect(_settle_heap, weak=False)
     worker = app.Worker(
         pool="threads",
         concurrency=4,
@@ -44,6 +47,10 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _settle_heap(**_: object) -> None:
+    settle_heap()
 
 
 def _leave_logs(**_: object) -> None:
