@@ -8,7 +8,7 @@ WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup screenshots demo test test-servers test-all bench bench-quick check format lock image-sizes clean
+.PHONY: help setup screenshots demo test test-browser test-servers test-all bench bench-quick check format lock image-sizes clean
 
 help: ## say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,10 +33,15 @@ demo: setup ## run everything in one process with simulated booking systems: htt
 test: setup ## run every test that needs no server, in WORKERS=2 processes; ARGS="PATH -k NAME" chooses some
 	@$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-servers: setup ## run the others: servers are found or started, and a missing one fails
-	@$(BIN)/python -m pytest -q -m "not ($(WITHOUT_SERVERS))" $(ARGS)
+test-browser: setup ## run the pages' tests in Chromium, installed here where root may, else the tests say what to install
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
+	@$(BIN)/python -m pytest -q -m browser -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-all: test test-servers ## run every test
+test-servers: setup ## run the others: servers are found or started, and a missing one fails
+	@$(BIN)/python -m pytest -q -m "not ($(WITHOUT_SERVERS)) and not browser" $(ARGS)
+
+test-all: test test-browser test-servers ## run every test
 
 .PHONY: mutations
 mutations: setup ## take each guard of the saga out in turn: every one must be missed (OMBOKA_EXAMPLES stories each, 2000)

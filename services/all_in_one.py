@@ -26,6 +26,7 @@ from services.booking.rebook import Deps as BookingDeps
 from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from services.gateway.app import make_app
+from services.gateway.deps import REFRESH_SECONDS
 from services.gateway.deps import Deps as GatewayDeps
 from services.gateway.serving import serving
 from shared.audit.audit_log import AuditLog, sink_of
@@ -71,6 +72,7 @@ async def running(
     clock: Clock | None = None,
     schedule: Schedule | None = None,
     demo_patients: tuple[Identity, ...] = (),
+    refresh_seconds: int = REFRESH_SECONDS,
 ) -> AsyncIterator[Running]:
     """Run the whole system until the block ends; open rebookings of an earlier run are taken up again.
 
@@ -142,6 +144,7 @@ async def running(
             trusted_proxies=settings.trusted_proxies,
             demo=bool(demo_patients),
             demo_patients=demo_patients,
+            refresh_seconds=refresh_seconds,
         )
     )
     try:

@@ -130,8 +130,12 @@ def _check(arguments: argparse.Namespace) -> int:
     import asyncio
 
     configuration = _load(arguments.file)
-    from services.operations.check import look_live, remarks
+    from services.operations.check import look_live, remarks, simulator_faults
 
+    faults = simulator_faults(configuration)
+    if faults:
+        print("\n".join(f"{arguments.file}: {fault}" for fault in faults), file=sys.stderr)
+        return 1
     for remark in remarks(configuration):
         print(f"{arguments.file}: {remark}")
     count = len(configuration.facilities)

@@ -37,12 +37,11 @@ async def look_up_bookings(
     told: dict[str, dict[str, Any]] = {}
     named = [facility for one in command.facilities if (facility := configuration.facility(one)) is not None]
     facilities = [facility for facility in named if len(facility.producers) == 1]
-    everywhere = len(named) > 1
 
     async def ask(facility: Facility) -> None:
         supported = await sources.contracts(facility)
         lacks = supported is not None and Interaction.GET_SUBJECT_OF_CARE_SCHEDULE not in supported.value
-        if lacks and everywhere:
+        if lacks and command.everywhere:
             return
         source: dict[str, Any] = {"facility": facility.id, "facility_name": facility.name}
         try:

@@ -1,5 +1,6 @@
 """The handlers of /v1: each reads what is asked, has it done, and shapes the answer.
 
+Whatever can't be done they raise as Refusal, which is answered as its problem.
 Source: the interface, "HTTP".
 """
 
@@ -43,7 +44,7 @@ async def me(request: web.Request) -> web.Response:
 
 
 async def list_bookings(request: web.Request) -> web.Response:
-    """`GET /v1/bookings`: the booked times at one facility, or at all."""
+    """`GET /v1/bookings`: the booked times at one facility, or at all. Raises Refusal."""
     caller = await caller_of(request)
     wait = number(request, "wait", default=BOOKINGS_WAIT, most=LONGEST_WAIT)
     language = preferred_language(request)
@@ -82,17 +83,17 @@ async def read_rebooking(request: web.Request) -> web.Response:
         async with request.app[RELAY].following(rebooking_id, wake, deadlines=found.deadlines):
             await wake.wait(wait)
         found = await rebookings.read(caller, rebooking_id)
-    return json_response(found.public(caller) if isinstance(found, Rebooking) else _kept(found, caller))
+    return json_response(found.public(caller) if isinstance(found, Rebooking) else _kept(found, caller, request))
 
 
-def _kept(told: Told, caller: Caller) -> dict[str, Any]:
+def _kept(told: Told, caller: Caller, request: web.Request) -> dict[str, Any]:
     """What the ledger still knows of a rebooking whose log is gone: its outcome, and no sections."""
     return {
         "id": told.rebooking_id,
         "seq": 0,
         "created_at": rfc3339(told.created_at),
         "expires_at": rfc3339(told.outcome.updated_at + LEDGER_KEEPS),
-        "language": "sv",
+        "language": told.language or preferred_language(request),
         "subject_name": caller.subject_name,
         "choices": {
             "facilities": [told.facility_to],

@@ -89,14 +89,14 @@ class Authenticator:
         return await self._keys.ready()
 
     async def by_header(self, authorization: str | None) -> Caller:
-        """Check `Bearer TOKEN`."""
+        """Check `Bearer TOKEN`. Raises Refusal (not-authenticated, not-allowed)."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Refusal(NOT_AUTHENTICATED)
         return await self.by_token(token.strip())
 
     async def by_token(self, token: str) -> Caller:
-        """Check a token."""
+        """Check a token. Raises Refusal (not-authenticated, not-allowed)."""
         claims = await self._claims(token)
         expires_at = self._lifetime(claims)
         subject = _subject(claims.get("sub"))

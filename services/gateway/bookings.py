@@ -61,10 +61,16 @@ class Bookings:
     async def look_up(
         self, caller: Caller, facility: str | None, *, wait: float, language: Language, traceparent: str | None
     ) -> dict[str, Any]:
-        """The booked times at a facility, or at all of them, as far as they have come after `wait` seconds."""
+        """The booked times at a facility, or at all of them, as far as they have come after `wait` seconds.
+
+        Raises Refusal: facility-not-eligible, facility-unavailable when the only one asked failed, overloaded.
+        """
         asked = self._asked(facility)
-        section = await self._ask(caller, asked, wait=wait, language=language, traceparent=traceparent)
-        found = _answer(section, asked, single=facility is not None)
+        everywhere = facility is None
+        section = await self._ask(
+            caller, asked, everywhere=everywhere, wait=wait, language=language, traceparent=traceparent
+        )
+        found = _answer(section, asked, single=not everywhere)
         failed = [source for source in found["sources"] if source["state"] == State.FAILED.value]
         if facility is not None and failed:
             raise Refusal(_unavailable(asked[0], failed[0].get("problem") or {}))
@@ -89,6 +95,7 @@ class Bookings:
         caller: Caller,
         facilities: Sequence[Facility],
         *,
+        everywhere: bool,
         wait: float,
         language: Language,
         traceparent: str | None,
@@ -106,6 +113,7 @@ class Bookings:
             sealed=self._sealer.seal_identity(caller.identity),
             traceparent=traceparent,
             facilities=tuple(one.id for one in facilities),
+            everywhere=everywhere,
         )
         value = loading(now)
         data = {"section": SectionName.BOOKING.value, "value": value}

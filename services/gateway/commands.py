@@ -211,7 +211,10 @@ def choose_facilities(asked: Asked, command: contract.ChooseFacilities) -> Decis
 
 
 def choose_performer(asked: Asked, command: contract.ChoosePerformer) -> Decision:
-    """Search again from window 1, at the facilities that have the person; null = everybody, everywhere chosen."""
+    """Search again from window 1, at the facilities that have the person; null = everybody, everywhere chosen.
+
+    Raises Refusal (invalid) when there is no such person.
+    """
     booking = _booking(asked)
     chosen = _confirmed(asked)
     facilities, performer = chosen.facilities, None
@@ -239,7 +242,10 @@ def choose_performer(asked: Asked, command: contract.ChoosePerformer) -> Decisio
 
 
 def search_further(asked: Asked, command: contract.SearchFurther) -> Decision:
-    """Search one month more; what was found stays, and so does a day that was chosen."""
+    """Search one month more; what was found stays, and so does a day that was chosen.
+
+    Raises Refusal: invalid while days are still coming, window-too-long beyond the horizon.
+    """
     booking = _booking(asked)
     choices = _confirmed(asked)
     days = _days(asked)
@@ -266,7 +272,7 @@ def _further(asked: Asked, command_id: str, booking: Timeslot, choices: Choices,
 
 
 def choose_day(asked: Asked, command: contract.ChooseDay) -> Decision:
-    """Look up a day's timeslots at the facilities that have it."""
+    """Look up a day's timeslots at the facilities that have it. Raises Refusal (invalid) for any other day."""
     booking = _booking(asked)
     chosen = _confirmed(asked)
     day = next((one for one in _days(asked).days if one.date == command.date), None)
@@ -283,7 +289,10 @@ def choose_day(asked: Asked, command: contract.ChooseDay) -> Decision:
 
 
 def choose_timeslot(asked: Asked, command: contract.ChooseTimeslot) -> Decision:
-    """Choose a timeslot that is shown; details follow at once, with phone and comment as they were."""
+    """Choose a timeslot that is shown; details follow at once, with phone and comment as they were.
+
+    Raises Refusal: invalid before a day is chosen, timeslot-unknown for one that isn't shown or can't be chosen.
+    """
     booking = _booking(asked)
     chosen = _confirmed(asked)
     shown = asked.folded.data(SectionName.TIMESLOTS)
@@ -303,7 +312,10 @@ def choose_timeslot(asked: Asked, command: contract.ChooseTimeslot) -> Decision:
 
 
 def give_details(asked: Asked, command: contract.GiveDetails) -> Decision:
-    """Take comment and phone for the chosen timeslot; what isn't mentioned stays as it was."""
+    """Take comment and phone for the chosen timeslot; what isn't mentioned stays as it was.
+
+    Raises Refusal (invalid) before a timeslot is chosen, and for what the shared rules refuse.
+    """
     booking = _booking(asked)
     choices = _confirmed(asked)
     if asked.chosen is None or choices.timeslot_id is None:
@@ -372,7 +384,10 @@ def _with_details(
 
 
 def retry(asked: Asked, command: contract.Retry) -> Decision:
-    """Fetch a section again that failed, that the registry's silence hides, or whose answer lacks some facility."""
+    """Fetch a section again that failed, that the registry's silence hides, or whose answer lacks some facility.
+
+    Raises Refusal (invalid) for any other section.
+    """
     section, value = command.section, asked.folded.section(command.section)
     hidden_by_silence = value.get("reason") == HiddenReason.REGISTRY_UNAVAILABLE.value
     if not (value["state"] == State.FAILED.value or hidden_by_silence or _lacks_some(value)):

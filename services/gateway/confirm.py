@@ -62,6 +62,7 @@ def prepare(asked: Asked, command: Confirm, *, fingerprint: str, owner: str, sea
         booking_id=asked.facts.booking_id,
         producer=target.producers[0],
         settle=producer.settle,
+        language=asked.language,
         traceparent=asked.traceparent,
     )
 

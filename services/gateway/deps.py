@@ -30,6 +30,8 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.tickets import Tickets
 from shared.sealing import Sealer
 
+REFRESH_SECONDS = 2
+
 
 @dataclass(frozen=True)
 class Deps:
@@ -37,7 +39,8 @@ class Deps:
 
     Tokens are checked by `auth_jwks_url`, else by `auth_key`; one of them must be given (ValueError else).
     `demo` = anybody may sign in as one of `demo_patients`. `hello_seconds` is how long a WebSocket may take to say who
-    it is; `drain_seconds` how long stopping may take.
+    it is; `drain_seconds` how long stopping may take; `refresh_seconds` how soon a waiting page asks again when it has
+    no JavaScript.
     """
 
     configuration: Configuration
@@ -61,6 +64,7 @@ class Deps:
     demo_patients: tuple[Identity, ...] = ()
     hello_seconds: float = 10.0
     drain_seconds: float = 10.0
+    refresh_seconds: int = REFRESH_SECONDS
 
 
 DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)

@@ -17,7 +17,10 @@ from services.gateway.requests import BODY_SECONDS
 
 @web.middleware
 async def read_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Read a posted form whole, so that handlers find it there; answer one that can't be read as a problem."""
+    """Read a posted form whole, so that handlers find it there; answer one that can't be read as a problem.
+
+    Raises what the handler raises, nothing of its own.
+    """
     if request.method != "POST" or request.path.startswith("/v1/"):
         return await handler(request)
     try:

@@ -39,7 +39,10 @@ class Limits:
         return request.remote or "unknown"
 
     def count_command(self, owner: str) -> None:
-        """Count a command, or anything else that makes work, of this subject."""
+        """Count a command, or anything else that makes work, of this subject.
+
+        Raises Refusal (too-many-requests) above `commands_per_10s`.
+        """
         now = self._clock.monotonic()
         asked = self._asked.setdefault(owner, deque())
         self._asked.move_to_end(owner)

@@ -24,7 +24,7 @@ class Origins:
         return self._own or f"{request.scheme}://{request.host}".lower()
 
     def check_listed(self, request: web.BaseRequest, *, needed: bool) -> None:
-        """Refuse (not-allowed) an origin that isn't listed; `needed` = a request without one is refused too."""
+        """Raises Refusal (not-allowed) for an origin that isn't listed; `needed` = also for a request without one."""
         origin = request.headers.get("Origin")
         if origin is None and not needed:
             return
@@ -32,7 +32,7 @@ class Origins:
             raise Refusal(Problem(type=ProblemType.NOT_ALLOWED))
 
     def check_own(self, request: web.BaseRequest) -> None:
-        """Refuse (not-allowed) what a page of another site sent."""
+        """Raises Refusal (not-allowed) for what a page of another site sent."""
         origin = request.headers.get("Origin")
         site = request.headers.get("Sec-Fetch-Site", "same-origin")
         if (origin is not None and origin.lower() != self.own(request)) or site not in ("same-origin", "none"):

@@ -132,7 +132,10 @@ class Rebookings:
     async def start(
         self, caller: Caller, wanted: StartRebooking, *, language: Language, traceparent: str | None
     ) -> tuple[Rebooking, bool]:
-        """Begin to move a booking, or find the one that is open for it already; says whether it is new."""
+        """Begin to move a booking, or find the one that is open for it already; says whether it is new.
+
+        Raises Refusal: facility-not-eligible, overloaded, too-many-requests; LogUnavailable when the event log is away.
+        """
         facility = origin(self._configuration, wanted.facility)
         self._check_begun(caller.owner)
         index = self._sealer.digest("rebooking", caller.owner, facility.id.upper(), wanted.booking_id)
@@ -223,6 +226,8 @@ class Rebookings:
 
         A rebooking that is `followed` here is decided on as it was last relayed. That can only be too old, so whatever
         comes of it but the command done is decided again on what the log says.
+
+        Raises Refusal when it can't be done as things stand; LogUnavailable when the event log is away.
         """
         fingerprint = _fingerprint(command)
         at_hand = self._at_hand(caller, rebooking_id) if followed and not isinstance(command, Confirm) else None

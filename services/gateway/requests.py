@@ -21,7 +21,10 @@ BODY_SECONDS = 10.0
 
 
 async def caller_of(request: web.Request) -> Caller:
-    """Who asks: by bearer token, else by the browser's session, which needs the same origin and its CSRF token."""
+    """Who asks: by bearer token, else by the browser's session, which needs the same origin and its CSRF token.
+
+    Raises Refusal: not-authenticated without either, not-allowed from another origin or without the CSRF token.
+    """
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         return auditing.known(request, await request.app[AUTHENTICATOR].by_header(authorization))

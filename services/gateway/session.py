@@ -67,6 +67,6 @@ class Sessions:
 
 
 def check_csrf(session: Session, given: str | None) -> None:
-    """Refuse (not-allowed) a request that doesn't carry the session's own token."""
+    """Raises Refusal (not-allowed) unless the request carries the session's own token."""
     if not given or not given.isascii() or not hmac.compare_digest(session.csrf, given):
         raise Refusal(Problem(type=ProblemType.NOT_ALLOWED))

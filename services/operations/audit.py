@@ -18,7 +18,8 @@ def run(paths: Sequence[str], settings: Settings) -> int:
     """Check files, folders of them, or standard input (`-`); gives 0 when every link holds, else 1.
 
     Without a path it is the folder that OMBOKA_AUDIT names. Chains without an end are told: a process that still runs,
-    one that was killed, or entries that were cut off.
+    one that was killed, or entries that were cut off. Raises SettingsError without
+    the key, or when nothing says what to check.
     """
     settings.require("hmac_key")
     places = paths or ([settings.audit] if settings.audit not in (None, STANDARD_OUTPUT) else [])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import Iterator
 
-from shared.configuration import Configuration, Facility
+from shared.configuration import Configuration, ConfigurationError, Facility
 from shared.contracts.model import REQUIRED_TO_REBOOK, Interaction
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.failures import SchedulingFailure
@@ -35,6 +36,22 @@ def remarks(configuration: Configuration) -> Iterator[str]:
         if facility.contracts != "auto" and not set(facility.contracts) >= REQUIRED_TO_REBOOK:
             missing = ", ".join(sorted(one.value for one in REQUIRED_TO_REBOOK - set(facility.contracts)))
             yield f"facilities.{key}.contracts: lacks {missing}, so nothing can be rebooked to it"
+
+
+def simulator_faults(configuration: Configuration) -> list[str]:
+    """What is wrong with the file's `simulator` part, by field; nothing where the simulator isn't installed."""
+    if importlib.util.find_spec("services.simulator") is None:
+        return []
+    from services.simulator.booking_systems import placed_mishaps
+    from services.simulator.building import profiles_of
+
+    faults: list[str] = []
+    for read in (profiles_of, placed_mishaps):
+        try:
+            read(configuration)
+        except ConfigurationError as error:
+            faults += error.faults
+    return faults
 
 
 async def look_live(configuration: Configuration) -> int:

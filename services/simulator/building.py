@@ -39,6 +39,8 @@ def profiles_of(configuration: Configuration) -> dict[str, Profile]:
             continue
         unknown = [related for related in profile.related if related.upper() not in known]
         faults += [f"simulator.profiles.{hsa_id}.related: there is no facility {related}" for related in unknown]
+        misspelt = [name for name in profile.without if name not in REBOOKING_CONTRACTS]
+        faults += [f"simulator.profiles.{hsa_id}.without: there is no contract {name}" for name in misspelt]
         profiles[hsa_id.upper()] = profile
     if faults:
         raise ConfigurationError(faults)

@@ -83,7 +83,10 @@ class Folder:
         path.mkdir(parents=True, exist_ok=True, mode=0o750)
 
     def write(self, chain: str, lines: list[str]) -> None:
-        """Add the lines, whole: what was written of them before an error is taken back."""
+        """Add the lines, whole: what was written of them before an error is taken back.
+
+        Raises OSError.
+        """
         content = "".join(f"{line}\n" for line in lines).encode()
         file = os.open(self._path / f"{chain}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         try:

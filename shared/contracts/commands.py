@@ -175,9 +175,13 @@ class LookUpTimeslots(LookUp):
 
 
 class LookUpBookings(LookUp):
-    """Look up the patient's booked times at each facility; `rebooking_id` is the list's own short log."""
+    """Look up the patient's booked times at each facility; `rebooking_id` is the list's own short log.
+
+    `everywhere` = all facilities are meant and none by its name: those without the contract are left out.
+    """
 
     facilities: tuple[str, ...]
+    everywhere: bool = False
 
 
 class Rebook(Frozen):

@@ -166,6 +166,7 @@ class Ledger:
                 evidence={},
                 events=0,
                 traceparent=new.traceparent,
+                language=new.language,
                 created_at=now,
                 updated_at=now,
             )
@@ -220,6 +221,7 @@ class Ledger:
             facility_to=row.facility_to,
             booking_id=row.booking_id,
             new_booking_id=row.new_booking_id,
+            language=row.language,
             created_at=_utc(row.created_at),
             n=event.n,
             outcome=event.outcome,

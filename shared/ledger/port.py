@@ -40,7 +40,7 @@ class NewRebooking:
     """What the gateway asks the ledger to accept. `content_sha256` is the hash of the command's own content.
 
     `facility_from` has the booking, `facility_to` is the target (both the catalogue's ids); `producer` is the
-    target's booking system. `settle` is its settling time in seconds.
+    target's booking system. `settle` is its settling time in seconds; `language` the rebooking's.
     """
 
     rebooking_id: str
@@ -53,6 +53,7 @@ class NewRebooking:
     booking_id: str
     producer: str
     settle: float
+    language: Language
     traceparent: str | None = None
 
 
@@ -92,7 +93,10 @@ AcceptOutcome = Accepted | KeyReused | InProgress
 
 @dataclass(frozen=True)
 class Told:
-    """A row as a reader sees it: the last thing told of it."""
+    """A row as a reader sees it: the last thing told of it.
+
+    `language` is None for a row from before the ledger kept it.
+    """
 
     row_id: str
     rebooking_id: str
@@ -102,6 +106,7 @@ class Told:
     facility_to: str
     booking_id: str
     new_booking_id: str | None
+    language: Language | None
     created_at: dt.datetime
     n: int
     outcome: Outcome

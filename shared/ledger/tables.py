@@ -62,6 +62,7 @@ rebooking_row = Table(
     Column("traceparent", String(64)),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("language", String(8)),
     UniqueConstraint("rebooking_id", "command_id", name="one_row_for_each_command"),
     # One open rebooking for each booking, by the facility that issued its id: two tabs to two targets meet here.
     Index(

@@ -56,7 +56,10 @@ class Transport(memory.Transport):
         self.state = _states.setdefault(client.virtual_host, virtual.BrokerState())
 
     def drain_events(self, connection: Any, timeout: float | None = None) -> None:
-        """Hand on what is there; else wait until something is written, at most `timeout` seconds."""
+        """Hand on what is there; else wait until something is written, at most `timeout` seconds.
+
+        Raises TimeoutError when nothing came.
+        """
         with _written:
             try:
                 self.cycle.get(self._deliver, timeout=timeout)

@@ -6,7 +6,10 @@ from typing import Protocol
 
 
 class Tickets(Protocol):
-    """Tickets by the hash of their secret; taken at most once, by any gateway."""
+    """Tickets by the hash of their secret; taken at most once, by any gateway.
+
+    Both methods raise LogUnavailable when the tickets can't be reached.
+    """
 
     async def put(self, digest: str, content: bytes, *, seconds: float) -> None:
         """Keep a ticket's sealed content for so long."""

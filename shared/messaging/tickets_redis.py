@@ -18,7 +18,7 @@ class RedisTickets:
         self._redis = redis_at(url, patience=PATIENCE_SECONDS)
 
     async def put(self, digest: str, content: bytes, *, seconds: float) -> None:
-        """Keep a ticket's sealed content for so long."""
+        """Keep a ticket's sealed content for so long. Raises LogUnavailable."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._redis.set(f"omboka:ticket:{digest}", content, px=int(seconds * 1000))
@@ -26,7 +26,7 @@ class RedisTickets:
             raise LogUnavailable("the tickets can't be reached") from error
 
     async def take(self, digest: str) -> bytes | None:
-        """Give the content and forget it; None when it isn't there, has expired or was taken."""
+        """Give the content and forget it; None when it isn't there, has expired or was taken. Raises LogUnavailable."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 content = await self._redis.getdel(f"omboka:ticket:{digest}")

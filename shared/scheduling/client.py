@@ -129,7 +129,7 @@ class SchedulingClient:
         )
 
     async def get_booking_details(self, facility: str, booking_id: str, context: CallContext) -> Timeslot | None:
-        """One booking; None when the facility doesn't have it. An answer about another booking is Unreadable."""
+        """One booking; None when the facility doesn't have it. Raises Unreadable for another booking's."""
         addressee = self._addressee(facility)
         fields = get_booking_details.to_wire(addressee.facility, booking_id)
         found = await self._look_up(
@@ -179,7 +179,10 @@ class SchedulingClient:
         )
 
     async def get_supported_service_contracts(self, facility: str) -> frozenset[Interaction]:
-        """What the registry says that we may ask of a facility; an unknown facility gives the empty set."""
+        """What the registry says that we may ask of a facility; an unknown facility gives the empty set.
+
+        Raises LookupError when the configuration names no registry, SchedulingFailure when it doesn't answer.
+        """
         registry = self._configuration.registry
         if registry is None:
             raise LookupError("the configuration names no registry")

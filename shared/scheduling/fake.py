@@ -161,7 +161,7 @@ class FakeBookingSystems:
     # The update.
 
     async def connect(self, request: UpdateRequest, context: CallContext) -> FakeConnection:
-        """Open a connection, unless the script says otherwise."""
+        """Open a connection; raises the failure that the script says."""
         scripted = self._scripts[hsa_key(request.facility), "connect"]
         failure = scripted.popleft() if scripted else None
         if failure is not None:

@@ -53,7 +53,7 @@ class UpdateRequest:
 
 
 class LookUps(Protocol):
-    """The interactions that only read."""
+    """The interactions that only read. Every method raises SchedulingFailure when there is no usable answer."""
 
     async def get_subject_of_care_schedule(
         self, facility: str, subject: SubjectOfCareId, context: CallContext

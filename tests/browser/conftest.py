@@ -31,5 +31,5 @@ async def system(tmp_path: Path) -> AsyncIterator[System]:
     """The whole on embedded adapters, new for each test, so that no test finds what another has cached or moved."""
     people = tuple(identity_of(patient) for patient in patients(PATIENTS))
     simulator = {**yaml.safe_load(demo_text("http://127.0.0.1:1"))["simulator"], "patients": PATIENTS, "mishaps": []}
-    async with embedded(tmp_path, demo_patients=people, simulator=simulator) as stack:
+    async with embedded(tmp_path, demo_patients=people, refresh_seconds=1, simulator=simulator) as stack:
         yield await System.of(stack)

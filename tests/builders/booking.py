@@ -336,6 +336,7 @@ class SagaUnderTest:
             "booking_id": "B1",
             "producer": "north",
             "settle": SETTLE,
+            "language": "sv",
         }
         return NewRebooking(**{**values, **changes})
 

@@ -166,6 +166,7 @@ class RememberingLedger:
             facility_to=new.facility_to,
             booking_id=new.booking_id,
             new_booking_id=outcome.booking_id,
+            language=new.language,
             created_at=self._clock.now(),
             n=n,
             outcome=outcome,

@@ -22,6 +22,7 @@ from lxml import etree
 
 from services.all_in_one import running
 from services.booking.looks import Schedule
+from services.gateway.deps import REFRESH_SECONDS
 from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from services.simulator.control import BOOKING_SYSTEMS
@@ -125,6 +126,7 @@ async def embedded(
     facilities: dict[str, dict[str, Any]] | None = None,
     quick: Schedule = QUICK,
     demo_patients: tuple[Identity, ...] = (),
+    refresh_seconds: int = REFRESH_SECONDS,
     **changes: Any,
 ) -> AsyncIterator[Stack]:
     """Run the demo's facilities on embedded adapters from a given day on, with what a test changes of them.
@@ -139,7 +141,14 @@ async def embedded(
     configuration = a_configuration(simulator_url, profiles, facilities, **changes)
     settings = a_settings(folder)
     try:
-        async with running(configuration, settings, clock=clock, schedule=quick, demo_patients=demo_patients) as system:
+        async with running(
+            configuration,
+            settings,
+            clock=clock,
+            schedule=quick,
+            demo_patients=demo_patients,
+            refresh_seconds=refresh_seconds,
+        ) as system:
             yield Stack(system.base_url, simulator_url, str(settings.auth_key), configuration, clock, system)
     finally:
         sent = simulator.app[BOOKING_SYSTEMS].calls.find()

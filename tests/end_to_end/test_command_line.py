@@ -21,7 +21,7 @@ from services.cli import main
 from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from shared.clock import SystemClock
-from tests.end_to_end.stacks import LINDANGEN, Stack, a_configuration, embedded
+from tests.end_to_end.stacks import ALMBY, LINDANGEN, Stack, a_configuration, embedded
 
 ROOT = Path(__file__).parents[2]
 
@@ -178,6 +178,31 @@ async def test_a_faulty_file_is_told_by_file_line_and_field(tmp_path: Path) -> N
     code, _, err = await omboka("check", str(file))
     assert code == 1
     assert err.startswith(f"{file}:3: facilities.SE1-A.phone: Field required")
+    assert "Traceback" not in err
+
+
+async def test_faults_of_the_simulated_systems_are_told_by_field(tmp_path: Path) -> None:
+    """Exit code 1, all faults of `simulator:` at once, each by its field; what was given isn't repeated."""
+    content = a_configuration("http://127.0.0.1:1").model_dump(mode="json", exclude_none=True)
+    content["simulator"]["profiles"][LINDANGEN] = {"kind": "hemligt", "free": 2}
+    content["simulator"]["profiles"]["SE1-NOBODY"] = {}
+    content["simulator"]["profiles"][ALMBY] = {"without": ["UpdateBokning"]}
+    content["simulator"]["mishaps"] = [{"kind": "slow", "contract": "Update"}, {"kind": "explodes"}]
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    code, out, err = await omboka("check", str(file))
+    assert (code, out) == (1, "")
+    told = [line.removeprefix(f"{file}: simulator.") for line in err.splitlines()]
+    assert all(not line.startswith(str(file)) for line in told)
+    places = {line.partition(": ")[0] for line in told}
+    assert {
+        f"profiles.{LINDANGEN}.kind",
+        f"profiles.{LINDANGEN}.free",
+        "profiles.SE1-NOBODY",
+        f"profiles.{ALMBY}.without",
+    } <= places
+    assert {".".join(place.split(".")[:2]) for place in places} >= {"mishaps.0", "mishaps.1"}
+    assert "hemligt" not in err
     assert "Traceback" not in err
 
 

@@ -64,6 +64,7 @@ def draw(
         "return_url": deps.return_url,
         "demo": deps.demo,
         "waits": False,
+        "refresh_seconds": deps.refresh_seconds,
         "live": None,
         "listing": False,
         "step_number": None,

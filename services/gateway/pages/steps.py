@@ -158,7 +158,7 @@ async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, A
     if isinstance(found, Rebooking):
         entry = digest("calendar", visitor.caller.owner, hsa_key(found.facts.facility), found.facts.booking_id)
         return {**found.public(visitor.caller), "entry": entry}, found.facts.language
-    language = preferred_language(request)
+    language = found.language or preferred_language(request)
     kept = {
         "id": found.rebooking_id,
         "seq": 0,
@@ -275,7 +275,7 @@ DRAWN = {"terms": _terms, "time": _time, "details": _details, "summary": _detail
 
 @page
 async def calendar_file(request: web.Request) -> web.Response:
-    """`GET /rebookings/{id}/outcome.ics`: the confirmed time for the patient's own calendar."""
+    """`GET /rebookings/{id}/outcome.ics`: the confirmed time for the patient's own calendar, else not-found."""
     visitor = visitor_of(request)
     snapshot, _ = await _snapshot(request, visitor)
     outcome = snapshot["outcome"] or {}

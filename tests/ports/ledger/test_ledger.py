@@ -51,6 +51,7 @@ class Bench:
             "booking_id": "B1",
             "producer": "north",
             "settle": 90.0,
+            "language": "en",
         }
         return NewRebooking(**{**values, **changes})
 
@@ -121,7 +122,7 @@ def test_an_accepted_rebooking_can_be_read(bench: Bench) -> None:
     accepted = bench.accept()
     told = bench.ledger.read(accepted.event.rebooking_id)
     assert told is not None
-    assert (told.n, told.outcome.state) == (1, OutcomeState.ACCEPTED)
+    assert (told.n, told.outcome.state, told.language) == (1, OutcomeState.ACCEPTED, "en")
     assert bench.ledger.read("nobody's") is None
 
 

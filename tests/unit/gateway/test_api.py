@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,6 +126,19 @@ async def test_what_is_over_is_expired_for_its_owner():
         assert (kept["sections"], kept["outcome"]["state"]) == ({}, "confirmed")
         body = await gateway.command(rebooking_id, "choose_day", status=410, date="2026-02-02")
         assert body["type"].endswith("expired")
+
+
+@pytest.mark.parametrize(("kept", "expected"), [("en", "en"), (None, "sv")])
+async def test_what_is_over_is_told_in_its_own_language(kept: Any, expected: str) -> None:
+    """The ledger knows which; for a row from before it did, the reader's own language is said."""
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.to_summary()
+        await gateway.command(rebooking_id, "confirm")
+        await gateway.tell_outcome(rebooking_id, OutcomeState.CONFIRMED, n=2)
+        ledger = gateway.ledger
+        ledger.told[rebooking_id] = replace(ledger.told[rebooking_id], language=kept)
+        gateway.clock.move(25 * 3600)
+        assert (await gateway.snapshot(rebooking_id))["language"] == expected
 
 
 async def test_a_long_poll_answers_as_soon_as_there_is_something():

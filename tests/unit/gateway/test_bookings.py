@@ -74,6 +74,7 @@ async def test_the_list_comes_when_everybody_has_answered():
         assert TWO_SYSTEMS not in message.facilities
         assert NO_UPDATE not in message.facilities  # its list of contracts has no GetSubjectOfCareSchedule
         assert {OWN, OTHER} <= set(message.facilities)
+        assert message.everywhere
         later, sooner = listed("B1", "20260120100000"), listed("B2", "20260118100000")
         await tell(gateway, message, State.PARTIAL, later, sources=[a_source(OWN), a_source(OTHER, "loading")])
         await tell(gateway, message, State.READY, later, sooner, sources=[a_source(OWN), a_source(OTHER)])
@@ -114,7 +115,7 @@ async def test_the_only_one_asked_failing_is_facility_unavailable(by_source: boo
     """One facility asked, and it couldn't answer: 503 with its phone."""
     async with a_gateway() as gateway:
         request, message = await asked(gateway, {"facility": OWN.lower(), "wait": "25"})
-        assert message.facilities == (OWN,)
+        assert (message.facilities, message.everywhere) == ((OWN,), False)
         problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, retry_after=30).public("sv")
         if by_source:
             await tell(gateway, message, State.READY, sources=[a_source(OWN, "failed", problem=problem)])

@@ -46,6 +46,7 @@ async def test_what_the_ledger_is_asked_to_accept():
         (row,) = gateway.ledger.rows
         assert (row.rebooking_id, row.command_id, row.booking_id) == (rebooking_id, "c1", "B1")
         assert (row.facility_from, row.facility_to, row.producer, row.settle) == (OWN, OTHER, "solsken", 90)
+        assert row.language == "sv"
         assert b"191212121212" not in row.sealed
         sealed = gateway.deps.sealer.open_model(Sealed, row.sealed)
         assert (sealed.old, sealed.new) == (a_booking(), a_timeslot(healthcare_facility=OTHER))
