@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from aiohttp.test_utils import unused_port
+
 from services.demo import greeting
 from tests.end_to_end.stacks import embedded
 
@@ -20,17 +22,37 @@ BLOCK = re.compile(r"```sh\n(.*?)```\n```(?:json|text)\n(.*?)```", re.DOTALL)
 
 
 async def test_the_readmes_transcript_is_what_happens(tmp_path: Path) -> None:
-    """A demo patient's booking is moved with the README's own commands."""
+    """A demo patient's booking is moved with the README's own commands, on a day that is always the same."""
+    async with embedded(tmp_path) as stack, stack.portal("saga") as portal:
+        await walk(tmp_path, {"OMBOKA": stack.base_url, "TOKEN": portal.token})
+
+
+async def test_the_readme_is_true_of_the_command_itself(tmp_path: Path) -> None:
+    """`omboka demo` is started as a process, today; the line that it prints to be pasted is all that is needed."""
+    command = [sys.executable, "-m", "services.cli", "demo", "--port", str(unused_port())]
+    demo = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    assert demo.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            while not (said := (await demo.stdout.readline()).decode()).startswith("export "):
+                assert said, "the demo has ended"
+        await walk(tmp_path, dict(one.split("=", 1) for one in said.split()[1:]))
+    finally:
+        demo.terminate()
+        rest, _ = await asyncio.wait_for(demo.communicate(), 30)
+    assert (demo.returncode, rest.decode().splitlines()[-1]) == (0, "omboka: ending")
+
+
+async def walk(folder: Path, pasted: dict[str, str]) -> None:
+    """Run every block of the transcript, and compare what it prints."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     transcript = readme.partition("<!-- transcript")[2].partition("<!-- end of transcript -->")[0]
     blocks = BLOCK.findall(transcript)
     assert len(blocks) == 4
-    async with embedded(tmp_path) as stack, stack.portal("saga") as portal:
-        path = f"{curl_of_our_own(tmp_path)}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "OMBOKA": stack.base_url, "TOKEN": portal.token, "PATH": path}
-        for script, expected in blocks:
-            printed = await _run(script.replace(".venv/bin/python", sys.executable), environment)
-            assert _form(printed) == _form(expected)
+    path = f"{curl_of_our_own(folder)}{os.pathsep}{os.environ['PATH']}"
+    for script, expected in blocks:
+        printed = await _run(script.replace(".venv/bin/python", sys.executable), {**os.environ, **pasted, "PATH": path})
+        assert _form(printed) == _form(expected)
 
 
 def test_the_demo_says_where_it_is_and_gives_a_token() -> None:
