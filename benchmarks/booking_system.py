@@ -20,7 +20,7 @@ from benchmarks.scene import subject
 
 CORE = "urn:riv:crm:scheduling:1"
 _FIELD = {
-    name: re.compile(rf"<(?:\w+:)?{name}>([^<]*)<".encode())
+    name: re.compile(rf"<(?:\w+:)?{name}(?:\s[^>]*)?>([^<]*)<".encode())
     for name in (
         "healthcare_facility",
         "bookingId",

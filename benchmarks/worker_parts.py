@@ -182,7 +182,9 @@ class _Alone:
                 LookUpTimeslots.model_validate(message.payload["message"])
                 message.ack()
             used = time.thread_time() - used
-            queue.queue.delete()
+            # A queue that is deleted under its consumer is an error to whoever uses the connection next.
+            queue.close()
+            connection.default_channel.queue_delete(name)
         return used / times * 1000
 
     def _command(self, identity: Identity) -> LookUpTimeslots:
