@@ -40,7 +40,7 @@ class Deps:
     Tokens are checked by `auth_jwks_url`, else by `auth_key`; one of them must be given (ValueError else).
     `demo` = anybody may sign in as one of `demo_patients`. `hello_seconds` is how long a WebSocket may take to say who
     it is; `drain_seconds` how long stopping may take; `refresh_seconds` how soon a waiting page asks again when it has
-    no JavaScript.
+    no JavaScript. The list's page waits `list_seconds` for facilities, and names the silent ones.
     """
 
     configuration: Configuration
@@ -65,6 +65,7 @@ class Deps:
     hello_seconds: float = 10.0
     drain_seconds: float = 10.0
     refresh_seconds: int = REFRESH_SECONDS
+    list_seconds: float = 5.0
 
 
 DEPS: web.AppKey[Deps] = web.AppKey("deps", Deps)

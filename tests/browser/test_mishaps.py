@@ -140,7 +140,9 @@ async def test_a_facility_that_does_not_answer_is_named_in_the_list(
         try:
             await visit.page.goto("/bookings")
             text = await visit.page.inner_text("main")
-            assert words("source_failed", view.language, facility="Vårdcentralen Lindängen") in text
+            assert (
+                words("source_failed", view.language, facility="Vårdcentralen Lindängen", phone="08-465 004 11") in text
+            )
             await visit.accessible()
         finally:
             await system.stack.simulator("DELETE", "/mishaps/*/*")

@@ -16,12 +16,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @asynccontextmanager
-async def a_page(chromium: Any, line: Any = None, **context: Any) -> AsyncIterator[tuple[Any, Gateway]]:
+async def a_page(
+    chromium: Any, line: Any = None, deps: dict[str, Any] | None = None, **context: Any
+) -> AsyncIterator[tuple[Any, Gateway]]:
     """A browser's page of a patient who has begun to rebook; fails on whatever the browser complains of.
 
-    `line` stands between the page's WebSocket and the gateway.
+    `line` stands between the page's WebSocket and the gateway; `deps` replace parts of the gateway's.
     """
-    async with a_visit(signed_in=False) as visit:
+    async with a_visit(signed_in=False, **(deps or {})) as visit:
         base = str(visit.gateway.client.make_url("")).rstrip("/")
         browsing = await chromium.new_context(**{"locale": "sv-SE", "base_url": base, **context})
         page = await browsing.new_page()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import ValidationError
 
-from services.gateway.deps import BOOKINGS, LIMITS, REBOOKINGS
+from services.gateway.deps import BOOKINGS, DEPS, LIMITS, REBOOKINGS
 from services.gateway.pages.drawing import draw, draw_stop, page, see_other
 from services.gateway.pages.visitor import visitor_of
 from services.gateway.pages.words import LIST_WORDS
@@ -14,19 +14,20 @@ from services.gateway.tracing import traceparent
 from shared.contracts.commands import StartRebooking
 from shared.contracts.problems import Problem, ProblemType, Refusal
 
-WAIT = 5.0
-"""Seconds that the list waits for facilities; the ones that haven't answered are named."""
-
 
 @page
 async def show(request: web.Request) -> web.Response:
     """`GET /bookings`: «Bokade tider», or with `facility` «Mina bokade tider»."""
     visitor, language = visitor_of(request), preferred_language(request)
-    facility = request.query.get("facility")
+    deps, facility = request.app[DEPS], request.query.get("facility")
     request.app[LIMITS].count_command(visitor.caller.owner)
     try:
         found = await request.app[BOOKINGS].look_up(
-            visitor.caller, facility, wait=WAIT, language=language, traceparent=traceparent(request.headers)
+            visitor.caller,
+            facility,
+            wait=deps.list_seconds,
+            language=language,
+            traceparent=traceparent(request.headers),
         )
     except Refusal as refusal:
         return draw_stop(request, problem_of(refusal, language), language, visitor)
@@ -36,6 +37,8 @@ async def show(request: web.Request) -> web.Response:
         language=language,
         visitor=visitor,
         found=found,
+        phones={one.id: one.phone for one in deps.configuration.facilities.values()},
+        list_seconds=round(deps.list_seconds),
         facility=facility,
         list_words=LIST_WORDS,
         listing=True,

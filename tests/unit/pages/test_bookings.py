@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from shared.contracts.events import EventName
 from shared.contracts.model import Frozen
 from shared.contracts.sections import BookingsData, Section, SectionName, State
@@ -77,8 +79,16 @@ async def test_a_facility_that_failed_is_named_beside_the_ones_that_answered() -
     """One failing facility doesn't hide the others."""
     sources = [a_source(OWN, "ready"), a_source(OTHER, "failed")]
     page = await the_list([a_listed_booking()], sources)
-    assert f"{OTHER} svarar inte just nu. Deras tider visas inte." in page.text
+    assert f"{OTHER} svarar inte just nu. Deras tider visas inte. Du kan ringa 08-2." in page.text
     assert "kl. 10:00" in page.text
+
+
+@pytest.mark.parametrize("state", ["failed", "loading"])
+async def test_what_could_not_be_fetched_is_never_told_as_nothing_there(state: str) -> None:
+    """While a facility is silent nobody is told that they have no booked times."""
+    page = await the_list([], [a_source(OWN, "ready"), a_source(OTHER, state)])
+    assert OTHER in page.text
+    assert "Du har inga bokade tider" not in page.text
 
 
 async def test_no_bookings_is_said() -> None:
