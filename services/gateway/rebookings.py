@@ -55,6 +55,12 @@ CONFLICTS = 3
 OPEN_PER_SUBJECT = 50
 """How many rebookings a subject may begin within an hour at one gateway."""
 
+COMMANDS_PER_REBOOKING = 300
+"""How many commands a rebooking takes, its beginning too; then it can be confirmed, or begun anew.
+
+Its whole log is kept for an hour after its last event, each command with its answers: that must have a bound.
+"""
+
 FOLDED_KEPT = 256
 """How many folded rebookings a gateway keeps, so that it need not fold them from the start again."""
 
@@ -94,10 +100,15 @@ class Rebooking:
         """Whether nothing more can come of it, so that beginning again makes a new one."""
         if self.folded.outcome_state in OPEN_OUTCOMES:
             return False
-        if self.folded.outcome_state in REPLACED_OUTCOMES:
+        if self.folded.outcome_state in REPLACED_OUTCOMES or self.full:
             return True
         problem = self.folded.section(SectionName.BOOKING).get("problem") or {}
         return str(problem.get("type", "")).rpartition(":")[2] in _STOPS
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more commands but a confirm."""
+        return len(self.folded.commands) >= COMMANDS_PER_REBOOKING
 
     @property
     def deadlines(self) -> list[float]:
@@ -258,6 +269,8 @@ class Rebookings:
         traceparent: str | None,
     ) -> int | None:
         """Decide any command but a confirm, and append it; None when another choice came first."""
+        if rebooking.full:
+            raise Refusal(Problem(type=ProblemType.EXPIRED))
         asked = self._asked(caller, rebooking, command, traceparent)
         decision = decide(asked, command)
         entries = self._entries(asked, decision, command.id, fingerprint=fingerprint)

@@ -156,13 +156,14 @@ class Socket:
             await asyncio.wait_for(self._ws.close(code=code), CLOSING_SECONDS)
 
     async def _write(self) -> None:
+        gone = False
         while True:
             frames = await self._queue.get()
             try:
-                for frame in frames:
+                for frame in () if gone else frames:
                     await self._ws.send_frame(frame, WSMsgType.TEXT)
             except (ConnectionError, RuntimeError):
-                pass  # the reader notices that the connection is gone
+                gone = True  # which the reader notices too, and ends everything
             finally:
                 self._queue.task_done()
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.gateway import refusals
+from services.gateway import rebookings, refusals
 from services.gateway.deps import RELAY
 from services.gateway.rebooking_ids import new_id
 from shared.contracts.commands import CLIENT_COMMAND, LookUpBooking
@@ -200,6 +200,19 @@ async def test_too_many_commands_and_too_many_rebookings():
         answers = [await gateway.post(f"/v1/rebookings/{'0' * 32}/ticket") for _ in range(31)]
         assert [one.status for one in answers] == [404] * 30 + [429]
         assert answers[-1].headers["Retry-After"] == "11"
+
+
+async def test_a_rebooking_takes_so_many_commands_and_can_be_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody fills the event log; what is confirmed meanwhile is confirmed, and beginning again begins anew."""
+    monkeypatch.setattr(rebookings, "COMMANDS_PER_REBOOKING", 4)
+    async with a_gateway() as gateway:
+        full = await gateway.to_summary()
+        refused = await gateway.command(full, "choose_day", status=410, date="2026-02-03")
+        assert refused["type"] == "urn:omboka:problem:expired"
+        anew = await gateway.start()
+        assert anew != full
+        await gateway.command(full, "confirm")
+        assert [row.rebooking_id for row in gateway.ledger.rows] == [full]
 
 
 @pytest.mark.parametrize(
