@@ -49,6 +49,10 @@ QUICK = Schedule(
 """The saga's durations, short enough for a test to wait for."""
 
 
+TIMEOUTS: dict[str, float] = {"connect": 1, "read": 2, "update": 2, "deadline": 2.5}
+"""For how long a booking system is waited for, unless a test says otherwise."""
+
+
 @dataclass
 class Stack:
     """A running system: where its gateway and its simulator are."""
@@ -175,6 +179,7 @@ def a_configuration(
     simulator_url: str,
     profiles: dict[str, dict[str, Any]] | None = None,
     facilities: dict[str, dict[str, Any]] | None = None,
+    timeouts: dict[str, float] = TIMEOUTS,
     **changes: Any,
 ) -> Configuration:
     """The demo's configuration without its slowness, with short settling, and with what a test changes."""
@@ -184,7 +189,7 @@ def a_configuration(
     for producer in content["producers"].values():
         producer["settle"] = 1.0
         producer["limits"]["rate"] = None
-        producer["timeouts"] = {"connect": 1, "read": 2, "update": 2, "deadline": 2.5}
+        producer["timeouts"] = timeouts
     for hsa_id, profile in (profiles or {}).items():
         content["simulator"]["profiles"][hsa_id].update(profile)
     for hsa_id, facility in (facilities or {}).items():
@@ -215,6 +220,7 @@ async def servers(
     cache_url: str,
     database_url: str,
     log_level: str = "INFO",
+    drain_seconds: float = Settings().drain_seconds,
     **changes: Any,
 ) -> AsyncIterator[Stack]:
     """Run gateway, availability and booking as three processes against RabbitMQ, Redis and PostgreSQL."""
@@ -238,6 +244,7 @@ async def servers(
         "OMBOKA_AUTH_KEY": str(settings.auth_key),
         "OMBOKA_AUDIT": str(settings.audit),
         "OMBOKA_LOG_LEVEL": log_level,
+        "OMBOKA_DRAIN_SECONDS": str(drain_seconds),
         "OMBOKA_LISTEN": f"127.0.0.1:{ports[0]}",
         "PATH": os.environ["PATH"],
     }
