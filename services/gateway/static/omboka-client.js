@@ -21,7 +21,10 @@ const FINAL = new Set([4403, 4404, 4410]);
 const SOCKETS_TRIED = 3;
 const LONGEST_WAIT = 30;
 
-/** How long to wait before trying again, in seconds: doubling, with chance, at most half a minute. */
+/**
+ * How long to wait before trying again, in seconds: doubling, with chance, at most half a minute.
+ * @param {number} tries @param {number} [chance]
+ */
 export function backoff(tries, chance = Math.random()) {
   return Math.min(LONGEST_WAIT, 0.5 * 2 ** tries) * (0.5 + chance / 2);
 }
@@ -82,7 +85,11 @@ export class OmbokaClient extends EventTarget {
     return body;
   }
 
-  /** The snapshot as it stands. @returns {Promise<object>} Rejects with a Problem. */
+  /**
+   * The snapshot as it stands.
+   * @param {string} [query]
+   * @returns {Promise<{id: string, seq: number, [more: string]: unknown}>} Rejects with a Problem.
+   */
   async snapshot(query = "") {
     const answer = await this.fetch(this.path + query, { headers: this.headers() });
     const body = await answer.json();
@@ -90,6 +97,7 @@ export class OmbokaClient extends EventTarget {
     return body;
   }
 
+  /** @param {string} ticket */
   #open(ticket) {
     const address = new URL(`${this.path}/stream`, globalThis.location?.href);
     address.protocol = address.protocol.replace("http", "ws");
@@ -114,6 +122,7 @@ export class OmbokaClient extends EventTarget {
     };
   }
 
+  /** @param {OmbokaEvent | {type: "resync" | "problem"}} frame */
   #take(frame) {
     if (frame.type === "event" && frame.seq > this.seq) {
       this.seq = frame.seq;
@@ -132,8 +141,9 @@ export class OmbokaClient extends EventTarget {
         this.seq = seq;
         this.#tell("resync", {});
       }
-    } catch (problem) {
-      if ([401, 403, 404, 410].includes(problem?.status)) return this.#end();
+    } catch (error) {
+      const problem = /** @type {Partial<Problem> | null} */ (error);
+      if ([401, 403, 404, 410].includes(problem?.status ?? 0)) return this.#end();
       return this.#again();
     }
     this.later(0, () => this.connect());
@@ -150,6 +160,7 @@ export class OmbokaClient extends EventTarget {
     this.#tell("state", "ended");
   }
 
+  /** @param {"event" | "resync" | "problem" | "state"} name @param {unknown} detail */
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
