@@ -149,12 +149,14 @@ async def _rebook(
 
         tasks: list[asyncio.Task[None]] = []
         for person, booking in waiting:
-            under_way = sum(not task.done() for task in tasks)
-            if confirmed + under_way >= wanted.rebookings:
-                # Whoever gives up before confirming is replaced by another patient.
-                await asyncio.gather(*tasks)
-                if confirmed >= wanted.rebookings:
+            # Whoever gives up before confirming is replaced by another patient, at once.
+            while confirmed < wanted.rebookings:
+                under_way = [task for task in tasks if not task.done()]
+                if confirmed + len(under_way) < wanted.rebookings:
                     break
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            if confirmed >= wanted.rebookings:
+                break
             await room.acquire()
             await begun.one_more()
             tasks.append(asyncio.create_task(one(person, booking)))
