@@ -123,10 +123,14 @@ class Ws:
         if self._socket is None:
             await self._connect()
         assert self._socket is not None
-        message = await self._socket.receive()
-        if message.type is aiohttp.WSMsgType.TEXT:
-            self._take(json.loads(message.data))
-            return
+        try:
+            message = await self._socket.receive()
+        except (aiohttp.ClientError, ConnectionError):
+            pass  # it broke while nobody read, and the answer to a ping can't be written any more
+        else:
+            if message.type is aiohttp.WSMsgType.TEXT:
+                self._take(json.loads(message.data))
+                return
         code = self._socket.close_code
         assert code not in NO_USE, f"the WebSocket was closed: {NO_USE[code or 0]}"
         await self._socket.close()
