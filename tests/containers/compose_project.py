@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ class Compose:
         """Where nginx answers."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
+    @cached_property
     def auth_key(self) -> str:
-        """The development key that the system has made for itself."""
+        """The development key that the system has made for itself; read once, as its reader may be away later."""
         return self.run("exec", "-T", "gateway", "cat", "/prepared/auth_key")
 
     def portal(self, patient: str = "saga") -> Portal:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import yaml
-from aiohttp.test_utils import unused_port
 
-from tests.builders.deploy import DEPLOY, ROLES, ROOT, alerts, dashboard_queries, declared_metrics, documented
-from tests.end_to_end.portal import Portal
-from tests.end_to_end.stacks import LINDANGEN, PATIENTS
+from tests.builders.deploy import DEPLOY, ROLES, alerts, dashboard_queries, declared_metrics, documented
+from tests.containers.compose_project import SCALE, Compose
+from tests.end_to_end.stacks import LINDANGEN
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
 
@@ -33,32 +30,13 @@ BOOKING = "1HZ5-0100001"
 
 @dataclass(frozen=True)
 class Watched:
-    """A compose project of this test's own, with Prometheus."""
+    """The running system, as Prometheus sees it."""
 
-    name: str
-    port: int
-    prometheus: int
-
-    def run(self, *arguments: str) -> str:
-        """Run a compose command; what it says when it fails is the test's failure."""
-        command = ["docker", "compose", "-p", self.name, "-f", "deploy/docker-compose.yml"]
-        command += ["--profile", "demo", "--profile", "observability"]
-        environment = {
-            **os.environ,
-            "OMBOKA_PORT": str(self.port),
-            "OMBOKA_PROMETHEUS_PORT": str(self.prometheus),
-            "OMBOKA_TAG": "test",
-        }
-        done = subprocess.run(
-            [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False
-        )
-        if done.returncode != 0:
-            pytest.fail(f"docker compose {' '.join(arguments)}:\n{done.stderr[-3000:]}", pytrace=False)
-        return done.stdout
+    compose: Compose
 
     def ask(self, path: str, **query: str) -> Any:
         """Ask Prometheus over its own interface."""
-        address = f"http://127.0.0.1:{self.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        address = f"http://127.0.0.1:{self.compose.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         with urllib.request.urlopen(address, timeout=10) as answer:
             content = json.load(answer)
         assert content["status"] == "success"
@@ -70,8 +48,11 @@ class Watched:
         return found
 
 
-async def until(ready: Callable[[], bool], what: str, *, seconds: float = 60.0) -> None:
-    """Wait for what another process has to do; fails when it doesn't."""
+async def until(ready: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
+    """Wait for what another process has to do; fails when it doesn't.
+
+    Prometheus looks every ten seconds and believes a process that went away with itself for another minute.
+    """
     ends = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > ends:
@@ -80,27 +61,15 @@ async def until(ready: Callable[[], bool], what: str, *, seconds: float = 60.0) 
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Watched]:
-    """The system with two gateways and Prometheus, up and healthy from nothing; nothing of it is left after."""
-    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
-        pytest.fail("this test needs a Docker engine with Compose: start one", pytrace=False)
-    project = Watched(f"omboka-seen-{uuid.uuid4().hex[:8]}", unused_port(), unused_port())
-    parts = ("nginx", "gateway", "availability", "booking", "simulator", "prometheus")  # Grafana's image is optional
-    try:
-        project.run("up", "--build", "--wait", "-d", "--scale", "gateway=2", *parts)
-        yield project
-    finally:
-        project.run("down", "-v", "--remove-orphans")
+def watched(compose: Compose) -> Watched:
+    """The system and its Prometheus."""
+    return Watched(compose)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def used(watched: Watched) -> Watched:
     """The system after a rebooking that Prometheus has seen."""
-    key = watched.run("exec", "-T", "gateway", "cat", "/prepared/auth_key")
-    async with (
-        Portal(f"http://127.0.0.1:{watched.port}", key, PATIENTS["saga"]) as portal,
-        await portal.rebook(LINDANGEN, BOOKING) as rebooking,
-    ):
+    async with watched.compose.portal() as portal, await portal.rebook(LINDANGEN, BOOKING) as rebooking:
         await rebooking.go_to_days()
         await rebooking.go_to_summary()
         assert (await rebooking.confirm())["state"] == "confirmed"
@@ -112,12 +81,12 @@ async def used(watched: Watched) -> Watched:
 
 
 async def test_every_process_is_found_and_read(watched: Watched) -> None:
-    """Both gateways, the workers, the broker and Prometheus itself: by name, without being written down."""
+    """Every gateway, every worker, the broker and Prometheus itself: by name, without being written down."""
 
     def up() -> dict[str, int]:
         return {one["metric"]["job"]: int(one["value"][1]) for one in watched.value("sum by (job) (up)")}
 
-    everybody = {"gateway": 2, "availability": 1, "booking": 1, "rabbitmq": 1, "prometheus": 1}
+    everybody = {**SCALE, "rabbitmq": 1, "prometheus": 1}
     await until(lambda: up() == everybody, "every process is read")
     targets = watched.ask("targets", state="active")["activeTargets"]
     assert {target["health"] for target in targets} == {"up"}
@@ -165,7 +134,7 @@ async def test_a_panel_shows_something(used: Watched, query: str) -> None:
 def test_the_public_address_tells_no_metrics(watched: Watched) -> None:
     """They are for operators, at each process's own port."""
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"http://127.0.0.1:{watched.port}/metrics", timeout=5)
+        urllib.request.urlopen(f"{watched.compose.url}/metrics", timeout=5)
     with refused.value as answer:
         assert answer.code == 404
 
@@ -260,10 +229,13 @@ def test_each_alert_comes_true_by_its_own_cause_alone(tmp_path: Path) -> None:
 
 
 async def test_an_alert_comes_true_when_a_role_is_gone(used: Watched) -> None:
-    """The last booking worker ends, and Prometheus says so. Stands last: the system isn't whole after."""
-    used.run("stop", "booking")
+    """The last booking worker ends, and Prometheus says so."""
+    used.compose.run("stop", "booking")
+    try:
 
-    def pending() -> set[str]:
-        return {alert["labels"]["alertname"] for alert in used.ask("alerts")["alerts"]}
+        def pending() -> set[str]:
+            return {alert["labels"]["alertname"] for alert in used.ask("alerts")["alerts"]}
 
-    await until(lambda: "OmbokaNoBooking" in pending(), "the missing role is told")
+        await until(lambda: "OmbokaNoBooking" in pending(), "the missing role is told")
+    finally:
+        used.compose.up()

@@ -1,0 +1,56 @@
+"""Moving a booking as a client does that resumes, whatever happens to the containers meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from shared.testing.ws import Ws
+from tests.containers.compose_project import Compose
+from tests.end_to_end.stacks import LINDANGEN
+
+BOOKING = "1HZ5-0100001"
+"""The booking of the demo patient Saga: it keeps its id."""
+
+
+@asynccontextmanager
+async def client(compose: Compose, patient: str = "saga") -> AsyncIterator[Ws]:
+    """A client of one demo patient's."""
+    portal = compose.portal(patient)
+    ws = Ws(compose.url, lambda: portal.token)
+    try:
+        yield ws
+    finally:
+        await ws.close()
+
+
+async def come_to_timeslots(ws: Ws, facility: str = LINDANGEN, booking_id: str = BOOKING) -> None:
+    """Begin, leave page 1, and wait for timeslots, on a day that has a free one."""
+    await ws.begin(facility, booking_id)
+    await ws.expect("booking.ready")
+    await ws.expect("terms.ready")
+    command = await ws.send("choose_facilities", facilities=[facility])
+    await ws.expect("timeslots.ready", command=command)
+    await ws.expect("days.ready", command=command)
+    days = iter([day["date"] for day in ws.sections["days"]["data"]["days"]])
+    while not free(ws):
+        await ws.expect("timeslots.ready", command=await ws.send("choose_day", date=next(days)))
+
+
+async def confirm(ws: Ws) -> dict[str, Any]:
+    """Choose a free timeslot, give what it asks for, confirm, and wait for that confirmation's outcome; gives it."""
+    timeslot = free(ws)[0]
+    await ws.expect("details.ready", command=await ws.send("choose_timeslot", timeslot_id=timeslot["timeslot_id"]))
+    comment = "Jag ombokar tiden" if timeslot["message_allowed"] else None
+    given = await ws.send("give_details", comment=comment, phone="070-123 45 67")
+    await ws.expect("details.ready", command=given)
+    command = await ws.send("confirm")
+    ends = [f"rebooking.{state}" for state in ("confirmed", "rejected", "not_applied", "other_time", "manual")]
+    outcome: dict[str, Any] = (await ws.expect(*ends, command=command, within=60.0))["data"]["outcome"]
+    return outcome
+
+
+def free(ws: Ws) -> list[dict[str, Any]]:
+    """The timeslots shown that may be chosen."""
+    return [one for one in ws.sections["timeslots"]["data"]["timeslots"] if not one["current"]]
