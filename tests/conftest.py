@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
+from tests.canary import nobody_is_named
 from tests.servers.fixtures import (
     broker_url,
     cache_url,
@@ -25,6 +26,7 @@ __all__ = [
     "fresh_cache_url",
     "fresh_database_url",
     "fresh_events_url",
+    "nobody_is_named",
     "started",
 ]
 

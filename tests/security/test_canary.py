@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from celery.signals import before_task_publish
 from kombu import Connection, Queue
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from sqlalchemy import create_engine
 
-from shared.ledger.tables import metadata
 from shared.messaging.celery_app import dead_letter_queue, queues
 from shared.observability.spans import send_spans
+from tests.canary import NUMBERS, files_in, forms, hits, in_redis, in_the_ledger, named
 from tests.end_to_end.stacks import LINDANGEN, PATIENTS, Stack, embedded, servers
 
 CANARY = "saga"
@@ -34,22 +32,10 @@ NAME = "Kanariefågel"
 BOOKING = "1HZ5-0100001"
 
 
-def forms() -> list[bytes]:
-    """The canary as it may be written: the number with and without century and hyphen, in base64, and its name."""
-    short = NUMBER[2:]
-    written = [NUMBER, short, f"{NUMBER[:8]}-{NUMBER[8:]}", f"{short[:6]}-{short[6:]}", NAME]
-    plain = [form.encode() for form in written] + [NAME.encode("unicode_escape"), NAME.encode("latin-1")]
-    # In the middle of something longer base64 has one of three forms; letters that its neighbours share are left out.
-    encoded = [
-        base64.b64encode(b" " * pad + NUMBER.encode())[start : (pad + len(NUMBER)) * 8 // 6]
-        for pad, start in ((0, 0), (1, 2), (2, 3))
-    ]
-    return plain + encoded
-
-
-def hits(places: dict[str, bytes]) -> list[str]:
-    """Where the canary is found, by place and form."""
-    return [f"{place}: {form!r}" for place, content in places.items() for form in forms() if form in content]
+def canary() -> list[bytes]:
+    """The canary's number and its name, as they may be written."""
+    name = [NAME.encode(), NAME.encode("unicode_escape"), NAME.encode("latin-1")]
+    return [*forms(NUMBER), *name]
 
 
 async def sing(stack: Stack) -> None:
@@ -102,39 +88,6 @@ def everything_logged() -> Iterator[io.StringIO]:
         root.setLevel(level)
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by name."""
-    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def in_redis(url: str) -> dict[str, bytes]:
-    """Every key with its value, whatever its kind."""
-    read = {
-        b"string": lambda one, key: one.get(key),
-        b"hash": lambda one, key: one.hgetall(key),
-        b"stream": lambda one, key: one.xrange(key),
-        b"zset": lambda one, key: one.zrange(key, 0, -1, withscores=True),
-        b"set": lambda one, key: one.smembers(key),
-        b"list": lambda one, key: one.lrange(key, 0, -1),
-    }
-    with redis.Redis.from_url(url) as one:
-        # repr of bytes would hide letters over 127, not the number
-        return {f"redis {key!r}": key + repr(read[one.type(key)](one, key)).encode() for key in one.scan_iter()}
-
-
-def in_the_ledger(url: str) -> dict[str, bytes]:
-    """Every row of every table."""
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        rows = {
-            f"ledger {table.name} {n}": repr([bytes(v) if isinstance(v, memoryview) else v for v in row]).encode()
-            for table in metadata.sorted_tables
-            for n, row in enumerate(connection.execute(table.select()))
-        }
-    engine.dispose()
-    return rows
-
-
 @asynccontextmanager
 async def tapped(url: str) -> AsyncIterator[dict[str, bytes]]:
     """Have a copy of every message that any exchange of ours passes on, headers and all."""
@@ -181,7 +134,7 @@ async def test_the_canary_leaves_nothing_in_one_process(tmp_path: Path) -> None:
     assert any(name.endswith(".jsonl") for name in places)
     assert "omboka.db" in places
     assert len(logs) > 1000
-    assert not hits(places)
+    assert not hits(places, canary())
 
 
 @pytest.mark.servers
@@ -201,12 +154,20 @@ async def test_the_canary_leaves_nothing_in_the_roles_and_their_servers(
     places = {**kept, **messages, **files_in(tmp_path)}
     found = {kind: sum(kind in place for place in places) for kind in ("redis", "ledger", "message", ".log", ".jsonl")}
     assert all(found.values()), found
-    assert not hits(places)
+    assert not hits(places, canary())
 
 
 def test_the_canary_would_be_heard() -> None:
     """Each form is found where it stands, also within base64 at any place."""
-    for form in forms():
-        assert hits({"somewhere": b"before " + form + b" after"})
+    for form in canary():
+        assert hits({"somewhere": b"before " + form + b" after"}, canary())
     for pad in range(3):
-        assert hits({"somewhere": base64.b64encode(b"x" * (30 + pad) + NUMBER.encode() + b"and what follows")})
+        encoded = base64.b64encode(b"x" * (30 + pad) + NUMBER.encode() + b"and what follows")
+        assert hits({"somewhere": encoded}, canary())
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_everybody_would_be_heard(number: str) -> None:
+    """Whoever is named by any test."""
+    assert named({"somewhere": f"before {number} after".encode()})
+    assert not named({"somewhere": b"nobody"})

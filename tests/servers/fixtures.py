@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.canary import in_redis, in_the_ledger, named
 from tests.servers.start import Server, Unavailable, start_postgres, start_rabbitmq, start_redis
 
 
@@ -81,32 +82,36 @@ def fresh_broker_url(broker_url: str) -> str:
 
 
 @pytest.fixture
-def fresh_events_url(events_url: str) -> str:
-    """An empty Redis."""
-    return _emptied(events_url)
+def fresh_events_url(events_url: str) -> Iterator[str]:
+    """An empty Redis, in which nobody may be named after the test."""
+    yield from _emptied(events_url)
 
 
 @pytest.fixture
-def fresh_cache_url(cache_url: str) -> str:
-    """An empty Redis."""
-    return _emptied(cache_url)
+def fresh_cache_url(cache_url: str) -> Iterator[str]:
+    """An empty Redis, in which nobody may be named after the test."""
+    yield from _emptied(cache_url)
 
 
 @pytest.fixture
 def fresh_database_url(database_url: str) -> Iterator[str]:
-    """A database of its own, dropped after the test."""
+    """A database of its own, in which nobody may be named after the test, and which is dropped then."""
     name = f"omboka_{uuid.uuid4().hex[:12]}"
     plain = database_url.replace("postgresql+psycopg://", "postgresql://")
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-        yield database_url.rpartition("/")[0] + f"/{name}"
+        url = database_url.rpartition("/")[0] + f"/{name}"
+        yield url
+        found = named(in_the_ledger(url))
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    assert not found
 
 
-def _emptied(url: str) -> str:
+def _emptied(url: str) -> Iterator[str]:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
-    return url
+    yield url
+    assert not named(in_redis(url))
 
 
 def _ask(started: Started, start: Callable[[], Server]) -> Server:
