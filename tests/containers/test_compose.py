@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 
 from tests.containers.compose_project import SCALE, Compose, docker, wait_until_healthy
@@ -39,6 +40,16 @@ async def test_both_gateways_serve_through_the_one_address(compose: Compose) -> 
             await portal.get("/v1/me")
     for container in compose.containers("gateway"):
         assert '"message": "GET /v1/me 200' in docker("logs", container, errors=True)
+
+
+async def test_a_token_made_in_the_gateways_container_is_taken(compose: Compose) -> None:
+    """As the README says: no key has to leave the container to ask the interface for a demo patient's bookings."""
+    saga = ("--subject", "198706222380", "--given-name", "Saga", "--family-name", "Ekström")
+    token = compose.run("exec", "-T", "gateway", "omboka", "token", *saga).strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{compose.url}/v1/bookings") as answer:
+        assert answer.status == 200
+        assert (await answer.json())["bookings"]
 
 
 SERVICES = ("nginx", *SCALE, "events", "cache", "rabbitmq", "postgres")
