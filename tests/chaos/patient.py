@@ -171,7 +171,12 @@ class Patient:
                 raise GaveUp
             day = self._chance.choice(days[1:] or days)["date"]
             await self._command("choose_day", date=day)
-            await self._until(lambda day=day: (self._data("timeslots") or {}).get("date") == day)
+            await self._until(
+                # What failed is asked for again just below; waiting for its day would last until the patient gives up.
+                lambda day=day: (
+                    (self._data("timeslots") or {}).get("date") == day or self._state("timeslots") == "failed"
+                )
+            )
             shown = (await self._ready("timeslots"))["data"]
             free = [one for one in shown["timeslots"] if not one["current"]] if shown else []
             if free and await self._choose(self._chance.choice(free)):
