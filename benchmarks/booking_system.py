@@ -16,7 +16,8 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from benchmarks.scene import subject
+from benchmarks import scene
+from benchmarks.scene import facility, subject
 
 CORE = "urn:riv:crm:scheduling:1"
 _FIELD = {
@@ -85,6 +86,8 @@ class BookingSystems:
                 return timeslots(where, field("startDateInclusive"), self.slots)
             case "GetAvailableDates":
                 return dates(where, field("startDateInclusive"), field("endDateInclusive"))
+            case "GetAllHealthcareFacilities":
+                return FACILITIES
             case "GetBookingDetails":
                 booking = field("bookingId")
                 start, end, number = self.moved.get(booking, (*BOOKED, 0))
@@ -110,6 +113,17 @@ def envelope(contract: str, content: str) -> bytes:
         f'<r:{contract}Response xmlns:r="urn:riv:crm:scheduling:{contract}Responder:1" xmlns:c="{CORE}">'
         f"{content}</r:{contract}Response></s:Body></s:Envelope>"
     ).encode()
+
+
+FACILITIES = envelope(
+    "GetAllHealthcareFacilities",
+    "".join(
+        f"<r:healthcareFacilityInfos><c:healthcare_facility>{facility(number)}</c:healthcare_facility>"
+        "</r:healthcareFacilityInfos>"
+        for number in range(scene.FACILITIES)
+    ),
+)
+"""Every booking may be moved to every facility."""
 
 
 def slot(where: str, start: str, end: str, number: int, *, booking: str | None = None) -> str:

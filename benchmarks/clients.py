@@ -84,7 +84,7 @@ class Patient:
         began = time.perf_counter()
         names = [scene.facility(one) for one in facilities]
         frame = await self.command("choose_facilities", "*final", facilities=names)
-        if not self.days:
+        if not self.days or frame["type"] == "problem":
             raise NoAnswer(f"a search found no day: {frame}")
         return time.perf_counter() - began
 

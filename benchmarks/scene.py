@@ -10,6 +10,7 @@ FACILITIES = 50
 CONTRACTS = (
     "GetSubjectOfCareSchedule",
     "GetBookingDetails",
+    "GetAllHealthcareFacilities",
     "GetAvailableDates",
     "GetAvailableTimeslots",
     "UpdateBooking",
