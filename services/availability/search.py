@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.availability.eligibility import not_eligible, why_not_eligible
 from services.availability.merge import merge_days, merge_performers
 from services.availability.sources import Answer, Asking, Sources
-from services.availability.telling import Telling
+from services.availability.telling import TOGETHER_SECONDS, Telling
 from services.availability.timeslots import DayOfTimeslots
 from services.availability.unavailable import problem_of
 from shared.clock import Clock
@@ -84,7 +85,7 @@ class DaySearch:
         async with asyncio.TaskGroup() as timeslots:
             window, found = await self._search_windows(timeslots)
             if self._day is not None:
-                self._day.more_may_come = False
+                self._day.more_may_come(False)
             await self._tell_end(window, found)
         if self._day is not None:
             await self._day.end()
@@ -114,9 +115,11 @@ class DaySearch:
         try:
             patient = len(waiting) > 1
             pending: set[asyncio.Task[None]] = set(waiting)
+            untold, told_at = False, -TOGETHER_SECONDS
             while pending:
                 watched = pending | ({timer} if patient else set())
-                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                left = max(0.0, told_at + TOGETHER_SECONDS - time.monotonic()) if untold else None
+                done, _ = await asyncio.wait(watched, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 pending -= done
                 if timer in done or not pending:
                     patient = False
@@ -125,8 +128,10 @@ class DaySearch:
                 if not patient:
                     self._choose_first_day(window, found)
                     self._ask_timeslots(window, found, timeslots)
-                if pending and (done - {timer} or self._chosen is not None):
+                untold = untold or bool(done - {timer}) or (timer in done and self._chosen is not None)
+                if pending and untold and time.monotonic() >= told_at + TOGETHER_SECONDS:
                     await self._tell_partial(window, found)
+                    untold, told_at = False, time.monotonic()
         finally:
             for task in [*waiting, timer]:
                 task.cancel()
@@ -173,7 +178,7 @@ class DaySearch:
                 sealer=self._tools.sealer,
                 clock=self._tools.clock,
             )
-            self._day.more_may_come = True
+            self._day.more_may_come(True)
         chosen = next((day for day in self._days(window, found) if day.date == self._chosen), None)
         for facility in self._facilities:
             if chosen and facility.id in chosen.facilities and facility.id in self._filters:

@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.25
 
+TOGETHER_SECONDS = 0.05
+"""What comes within so many seconds after a part was told is told together: each part holds all that was found so far,
+so that telling twenty facilities one by one would cost ten times as much as telling them at once."""
+
 
 class Superseded(Exception):
     """Raised in a branch whose result nobody wants any more: a newer choice came, or the rebooking is gone."""

@@ -7,7 +7,9 @@ an opaque id. Source: the seed, "Välj tid"; the flow rules, decision 11.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
@@ -16,7 +18,7 @@ from operator import attrgetter
 from services.availability.large import LARGE, beside
 from services.availability.merge import sort_timeslots
 from services.availability.sources import Answer, Asking, Sources
-from services.availability.telling import Superseded, Telling
+from services.availability.telling import TOGETHER_SECONDS, Superseded, Telling
 from services.availability.unavailable import problem_of
 from shared.clock import Clock
 from shared.configuration import Facility
@@ -78,15 +80,23 @@ class DayOfTimeslots:
         self._answers: list[Answer[tuple[Timeslot, ...]]] = []
         self._asked: set[str] = set()
         self._waiting = 0
-        self.more_may_come = False
-        """Whether facilities may still turn out to have the day: what is there is told without waiting for them."""
+        self._more_may_come = False
+        self._complete = asyncio.Event()
+        self._untold = False
+        self._teller = False
+        self._told_at = -TOGETHER_SECONDS
+
+    def more_may_come(self, yes: bool) -> None:
+        """Say whether facilities may still turn out to have the day: what is there is told without waiting for them."""
+        self._more_may_come = yes
+        self._count(0)
 
     async def ask(self, facility: Facility, filters: SearchFilters) -> None:
         """Ask a facility, once, and tell what it had as part of the day."""
         if hsa_key(facility.id) in self._asked:
             return
         self._asked.add(hsa_key(facility.id))
-        self._waiting += 1
+        self._count(1)
         try:
             answer = await self._sources.timeslots(facility, self._day, filters, self._asking)
         except SchedulingFailure as failure:
@@ -98,9 +108,9 @@ class DayOfTimeslots:
             self._read.update(read)
             self._options += options
         finally:
-            self._waiting -= 1
-        if (self._waiting or self.more_may_come) and self._options:
-            await self._tell(State.PARTIAL)
+            self._count(-1)
+        if self._options:
+            await self._tell_part()
 
     async def end(self) -> None:
         """Tell the day as it is now that everybody asked has answered, unless another day has been chosen meanwhile."""
@@ -111,6 +121,33 @@ class DayOfTimeslots:
         else:
             state = State.FAILED if self._problems else State.EMPTY
         await self._tell(state, last=True)
+
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        if self._waiting or self._more_may_come:
+            self._complete.clear()
+        else:
+            self._complete.set()
+
+    async def _tell_part(self) -> None:
+        """Tell what there is while more is waited for; one of those who have something to tell does it for them all."""
+        self._untold = True
+        if self._teller:
+            return
+        self._teller = True
+        try:
+            while self._untold:
+                wait = self._told_at + TOGETHER_SECONDS - time.monotonic()
+                if wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._complete.wait(), wait)
+                if self._complete.is_set():
+                    return
+                self._untold = False
+                await self._tell(State.PARTIAL)
+                self._told_at = time.monotonic()
+        finally:
+            self._teller = False
 
     async def _tell(self, state: State, *, last: bool = False) -> None:
         try:
@@ -184,7 +221,11 @@ def _option(
 
 async def ask_all(day: DayOfTimeslots, facilities: Iterable[tuple[Facility, SearchFilters]]) -> None:
     """Ask every facility at once and tell the day when all have answered."""
+    # Until each has begun to be asked, one that answers at once isn't the last of them.
+    day.more_may_come(True)
     async with asyncio.TaskGroup() as branches:
         for facility, filters in facilities:
             branches.create_task(day.ask(facility, filters))
+        await asyncio.sleep(0)
+        day.more_may_come(False)
     await day.end()
