@@ -26,6 +26,7 @@ from services.booking.rebook import Deps as BookingDeps
 from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from services.gateway.app import make_app
+from services.gateway.demo_patients import read_demo_patients
 from services.gateway.deps import REFRESH_SECONDS
 from services.gateway.deps import Deps as GatewayDeps
 from services.gateway.serving import serving
@@ -142,7 +143,6 @@ async def running(
             public_url=settings.public_url,
             return_url=settings.return_url,
             trusted_proxies=settings.trusted_proxies,
-            demo=bool(demo_patients),
             demo_patients=demo_patients,
             refresh_seconds=refresh_seconds,
         )
@@ -176,7 +176,9 @@ async def run_all_in_one(
         settings = replace(settings, audit=beside(config_path, "omboka-audit"))
     set_up_spans("all-in-one")
     host, port_set = listen_address(settings.listen)
-    async with running(configuration, settings, host=host, port=port_set if port is None else port) as system:
+    port = port_set if port is None else port
+    patients = read_demo_patients(settings)
+    async with running(configuration, settings, host=host, port=port, demo_patients=patients) as system:
         # Nobody can open the address that means every one of the machine's.
         print(f"omboka: listening at {system.base_url.replace('//0.0.0.0:', '//localhost:')}", flush=True)
         await told_to_end()

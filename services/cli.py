@@ -186,7 +186,12 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from services.operations.prepare import run
 
     shares = Path(arguments.shares) if arguments.shares else None
-    return run(Path(arguments.folder), simulator_url=arguments.simulator_url, shares=shares)
+    return run(
+        Path(arguments.folder),
+        simulator_url=arguments.simulator_url,
+        shares=shares,
+        demo_patients=arguments.demo_patients,
+    )
 
 
 def _health(arguments: argparse.Namespace) -> int:
@@ -280,6 +285,8 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--folder", required=True, metavar="FOLDER")
     prepare.add_argument("--simulator-url", metavar="URL", help="write the demo's configuration for this simulator")
     prepare.add_argument("--shares", metavar="FOLDER", help="give each part what it needs, in a folder of its own here")
+    entrance = "let anybody sign in as one of the demo's patients; without it, nobody may any more"
+    prepare.add_argument("--demo-patients", action="store_true", help=entrance)
 
     health = add("health", _health, "Ask a role whether it is ready: for a container's health check.")
     health.add_argument("role", choices=["gateway", "availability", "booking", "simulator"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import asdict
 
 from services.all_in_one import running, told_to_end
 from services.gateway.auth import sign_development_token
+from services.gateway.demo_patients import DemoPatient
 from services.operations.keys import new_keys
 from services.simulator.app import serve
 from services.simulator.demo import demo_configuration
 from services.simulator.people import DEMO_PATIENTS, Patient
-from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity
+from shared.contracts.model import Identity
 from shared.settings import Settings
 
 TOKEN_SECONDS = 12 * 3600
@@ -50,14 +51,7 @@ async def run_demo(*, port: int) -> int:
 
 def identity_of(patient: Patient) -> Identity:
     """A demo patient as an identity that acts for itself."""
-    subject = SubjectOfCareId(patient.subject)
-    return Identity(
-        subject=subject,
-        given_name=patient.given_name,
-        family_name=patient.family_name,
-        phone=patient.phone,
-        actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE),
-    )
+    return DemoPatient.model_validate(asdict(patient)).identity
 
 
 def greeting(base_url: str, simulator_url: str, auth_key: str) -> str:

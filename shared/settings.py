@@ -37,7 +37,7 @@ class Settings:
 
     `listen` and `metrics_listen` are `host:port`; `drain_seconds` is how long a role may take to end;
     `trusted_proxies` counts the proxies in front whose X-Forwarded-For is believed; `audit` is the folder of the audit
-    log, or `stdout`, which it also is when nothing is set.
+    log, or `stdout`, which it also is when nothing is set. `demo_patients` is a list in JSON, which the gateway reads.
     """
 
     config: str | None = None
@@ -59,6 +59,7 @@ class Settings:
     listen: str = "0.0.0.0:8080"
     metrics_listen: str | None = None
     audit: str | None = None
+    demo_patients: str | None = field(default=None, repr=False)
     drain_seconds: float = 43.0
     log_level: str = "INFO"
 

@@ -38,9 +38,9 @@ class Deps:
     """The gateway's adapters and settings.
 
     Tokens are checked by `auth_jwks_url`, else by `auth_key`; one of them must be given (ValueError else).
-    `demo` = anybody may sign in as one of `demo_patients`. `hello_seconds` is how long a WebSocket may take to say who
-    it is; `drain_seconds` how long stopping may take; `refresh_seconds` how soon a waiting page asks again when it has
-    no JavaScript. The list's page waits `list_seconds` for facilities, and names the silent ones.
+    Anybody may sign in as one of `demo_patients`; none = not a demo. `hello_seconds` is how long a WebSocket may take
+    to say who it is; `drain_seconds` how long stopping may take; `refresh_seconds` how soon a waiting page asks again
+    when it has no JavaScript. The list's page waits `list_seconds` for facilities, and names the silent ones.
     """
 
     configuration: Configuration
@@ -60,7 +60,6 @@ class Deps:
     public_url: str | None = None
     return_url: str = "/"
     trusted_proxies: int = 0
-    demo: bool = False
     demo_patients: tuple[Identity, ...] = ()
     hello_seconds: float = 10.0
     drain_seconds: float = 10.0

@@ -7,11 +7,13 @@ import contextlib
 import signal
 
 from services.gateway.app import make_app
+from services.gateway.demo_patients import read_demo_patients
 from services.gateway.deps import Deps
 from services.gateway.serving import serving
 from shared.audit.audit_log import AuditLog, sink_of
 from shared.clock import SystemClock
 from shared.configuration import Configuration
+from shared.contracts.model import Identity
 from shared.heap import settle_heap
 from shared.ledger.ledger import Ledger
 from shared.messaging.celery_app import make_celery
@@ -31,10 +33,10 @@ def run(configuration: Configuration, settings: Settings) -> int:
     settings.require_auth()
     set_up_logs(settings.log_level)
     set_up_spans("gateway")
-    return asyncio.run(_serve(configuration, settings))
+    return asyncio.run(_serve(configuration, settings, read_demo_patients(settings)))
 
 
-async def _serve(configuration: Configuration, settings: Settings) -> int:
+async def _serve(configuration: Configuration, settings: Settings, patients: tuple[Identity, ...]) -> int:
     sealer = Sealer(settings.data_keys, str(settings.hmac_key))
     events = RedisEventLog(str(settings.events_url))
     tickets = RedisTickets(str(settings.events_url))
@@ -59,6 +61,7 @@ async def _serve(configuration: Configuration, settings: Settings) -> int:
             public_url=settings.public_url,
             return_url=settings.return_url,
             trusted_proxies=settings.trusted_proxies,
+            demo_patients=patients,
             drain_seconds=settings.drain_seconds,
         )
     )

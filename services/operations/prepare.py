@@ -1,7 +1,7 @@
 """`omboka prepare`: keys, passwords, addresses, and for a demo a configuration, in folders that containers share.
 
-Everything is made once and kept. Each part gets a folder of its own with what it needs and nothing else, so that a
-container finds no other's key or password.
+Everything is made once and kept, but for the demo's patients, who are there only while they are asked for. Each part
+gets a folder of its own with what it needs and nothing else, so that a container finds no other's key or password.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ SHARES: dict[str, tuple[str, ...]] = {
 """Which files each part gets, by the part's folder beneath the one of shares."""
 
 
-def run(folder: Path, *, simulator_url: str | None, shares: Path | None = None) -> int:
+def run(folder: Path, *, simulator_url: str | None, shares: Path | None = None, demo_patients: bool = False) -> int:
     """Write each key and password into a file of its own, and the demo's configuration for a simulator's address.
 
-    With `shares`, each part's folder there gets what SHARES says. What is there already is kept. Gives the exit code 0.
+    With `shares`, each part's folder there gets what SHARES says. What is there already is kept. The file
+    `demo_patients` is written each time: with the demo's patients if asked for, else empty. Gives the exit code 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in {**new_keys(), **_new_passwords()}.items():
@@ -42,6 +43,7 @@ def run(folder: Path, *, simulator_url: str | None, shares: Path | None = None) 
         _keep(folder / "omboka.yaml", demo_text(simulator_url))
     if shares is not None:
         _share(folder, shares)
+    _put_patients(folder if shares is None else shares / "gateway", there=demo_patients)
     return 0
 
 
@@ -73,3 +75,16 @@ def _keep(file: Path, text: str) -> None:
     with open(descriptor, "w", encoding="utf-8") as opened:
         opened.write(text)
     print(f"omboka: {file} is made")
+
+
+def _put_patients(folder: Path, *, there: bool) -> None:
+    text = ""
+    if there:
+        from services.simulator.demo import patients_text
+
+        text = patients_text()
+    new = folder / ".demo_patients"
+    new.write_text(text, encoding="utf-8")
+    # At once, so that a gateway that starts just now finds the old or the new, never the half of one.
+    new.replace(folder / "demo_patients")
+    print(f"omboka: {folder / 'demo_patients'} {'lets anybody in as a demo patient' if there else 'lets nobody in'}")

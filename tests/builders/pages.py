@@ -105,7 +105,6 @@ async def a_visit(*, signed_in: bool = True, **changes: Any) -> AsyncIterator[Vi
         "session_key": SESSION_KEY,
         "clock": clock,
         "auth_key": AUTH_KEY,
-        "demo": True,
         "demo_patients": (PATIENT,),
     }
     deps = Deps(**{**parts, **changes})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import aiohttp
 import pytest
 
 from tests.containers.compose_project import SCALE, Compose, docker, wait_until_healthy
-from tests.containers.moving import client, come_to_timeslots, confirm, free
+from tests.containers.moving import BOOKING, client, come_to_timeslots, confirm, free
 from tests.end_to_end.stacks import LINDANGEN
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(600)]
@@ -50,6 +52,38 @@ async def test_a_token_made_in_the_gateways_container_is_taken(compose: Compose)
     async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{compose.url}/v1/bookings") as answer:
         assert answer.status == 200
         assert (await answer.json())["bookings"]
+
+
+async def test_a_patient_comes_in_by_the_demos_entrance(compose: Compose) -> None:
+    """The page that the two lines of the README end with, as a browser has it: a cookie, and a token in each form."""
+    jar = aiohttp.CookieJar(unsafe=True)  # the address is a number
+    async with aiohttp.ClientSession(compose.url, cookie_jar=jar, headers={"Origin": compose.url}) as browser:
+
+        async def shown(method: str, path: str, **fields: str) -> str:
+            async with browser.request(method, path, data=fields or None) as answer:
+                assert answer.status == 200, await answer.text()
+                return await answer.text()
+
+        entrance = await shown("GET", "/")
+        assert "Välj en testpatient" in entrance
+        found = re.search(r'name="patient" value="(\d+)"><span>Saga Ekström<', entrance)
+        assert found is not None, entrance
+        page = await shown("POST", "/demo/session", patient=found[1])
+        assert "<h1>Bokade tider</h1>" in page
+        page = await shown("GET", f"/bookings?facility={LINDANGEN}")
+        assert "<h1>Mina bokade tider</h1>" in page
+        assert f"/rebook?facility={LINDANGEN}&amp;booking={BOOKING}" in page
+        for forged in ({}, {"csrf": "gissad"}):
+            async with browser.post("/signout", data=forged) as refused:
+                assert refused.status == 403
+        (token,) = re.findall(r'action="/signout"><input type="hidden" name="csrf" value="([^"]+)"', page)
+        assert "Välj en testpatient" in await shown("POST", "/signout", csrf=token)
+        async with browser.post(
+            "/demo/session", data={"patient": found[1]}, headers={"Origin": "https://evil.example"}
+        ) as foreign:
+            assert foreign.status == 403
+    told = docker("logs", compose.containers("gateway")[0], errors=True)
+    assert "ANYBODY who reaches this gateway may sign in" in told
 
 
 SERVICES = ("nginx", *SCALE, "events", "cache", "rabbitmq", "postgres")

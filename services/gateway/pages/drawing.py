@@ -62,7 +62,7 @@ def draw(
         "name": visitor.caller.subject_name or visitor.caller.identity.subject.masked if visitor else None,
         "command_id": str(uuid.uuid4()),
         "return_url": deps.return_url,
-        "demo": deps.demo,
+        "demo": bool(deps.demo_patients),
         "waits": False,
         "refresh_seconds": deps.refresh_seconds,
         "live": None,

@@ -25,7 +25,7 @@ async def home(request: web.Request) -> web.Response:
         {"number": number, "name": f"{one.given_name} {one.family_name}", "masked": one.subject.masked}
         for number, one in enumerate(deps.demo_patients)
     ]
-    return draw(request, "entrance.html", language=language, visitor=None, patients=patients if deps.demo else [])
+    return draw(request, "entrance.html", language=language, visitor=None, patients=patients)
 
 
 @page
@@ -34,7 +34,7 @@ async def sign_in(request: web.Request) -> web.Response:
     deps = request.app[DEPS]
     request.app[ORIGINS].check_own(request)
     chosen = str((await request.post()).get("patient", ""))
-    if not deps.demo or not (chosen.isascii() and chosen.isdigit() and int(chosen) < len(deps.demo_patients)):
+    if not (chosen.isascii() and chosen.isdigit() and int(chosen) < len(deps.demo_patients)):
         raise Refusal(Problem(type=ProblemType.NOT_FOUND))
     expires_at = deps.clock.now().timestamp() + DEMO_SECONDS
     caller = request.app[AUTHENTICATOR].caller(deps.demo_patients[int(chosen)], expires_at=expires_at, acting=False)

@@ -18,7 +18,7 @@ def test_every_part_of_the_house_is_there() -> None:
     assert {*ROLES, "deploy", "prepare", "simulator", "nginx", "rabbitmq", "events", "cache", "postgres"} <= set(
         SERVICES
     )
-    assert {*ROLES, "deploy", "prepare", "simulator"} == set(OURS)
+    assert {*ROLES, "deploy", "prepare", "demo", "simulator"} == set(OURS)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -33,7 +33,7 @@ def test_a_container_of_ours_is_confined(name: str) -> None:
     assert "USER 10001:10001" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"deploy", "prepare"}))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"deploy", "prepare", "demo"}))
 def test_what_stays_is_bounded_healthy_and_comes_back(name: str) -> None:
     """Memory is limited, health is looked at, and a container that dies is started again."""
     one = SERVICES[name]
@@ -54,3 +54,17 @@ def test_a_role_has_every_setting_that_it_demands(role: str) -> None:
 def test_a_role_may_take_the_time_it_needs_to_drain(role: str) -> None:
     """Docker waits longer than the role may take."""
     assert int(SERVICES[role]["stop_grace_period"].removesuffix("s")) >= 48
+
+
+def test_the_entrance_is_the_demos_alone() -> None:
+    """Only a service of the profile `demo` asks for patients; `prepare`, which every `up` runs, empties the list."""
+    asking = {name for name, one in SERVICES.items() if "--demo-patients" in one.get("command", ())}
+    assert asking == {"demo"}
+    assert SERVICES["demo"]["profiles"] == ["demo"]
+    assert SERVICES["demo"]["depends_on"] == {"prepare": {"condition": "service_completed_successfully"}}
+    assert "profiles" not in SERVICES["prepare"]
+    assert SERVICES["gateway"]["environment"]["OMBOKA_DEMO_PATIENTS_FILE"] == "/prepared/demo_patients"
+    assert SERVICES["gateway"]["depends_on"]["demo"] == {
+        "condition": "service_completed_successfully",
+        "required": False,
+    }

@@ -302,7 +302,7 @@ async def test_demo_patients_sign_in_in_a_demo_alone() -> None:
     async with a_visit(signed_in=False) as visit:
         assert "Tolvan Tolvansson" in (await visit.get("/sign-in")).text
         assert (await visit.post("/demo/session", {"patient": "7"})).status == 404
-    async with a_visit(signed_in=False, demo=False) as visit:
+    async with a_visit(signed_in=False, demo_patients=()) as visit:
         assert "Tolvan" not in (await visit.get("/sign-in")).text
         assert (await visit.post("/demo/session", {"patient": "0"})).status == 404
 
