@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -71,15 +72,22 @@ async def _opened(clients: Sequence[Client], rate: float, seconds: float) -> Loa
     load, began = Load(), time.perf_counter()
     asking: set[asyncio.Task[None]] = set()
 
+    free = deque(clients)
+
     async def one(client: Client) -> None:
         try:
             load.latencies.append(await client.look_up())
         except NoAnswer:
             return
+        finally:
+            if client not in free:
+                free.append(client)
 
     while (due := load.asked / rate) < seconds:
         await asyncio.sleep(max(0.0, began + due - time.perf_counter()))
-        task = asyncio.create_task(one(clients[load.asked % len(clients)]))
+        # Who still waits asks again only when everybody does: a patient's newer question supersedes the older one,
+        # which then rightly has no answer.
+        task = asyncio.create_task(one(free.popleft() if free else clients[load.asked % len(clients)]))
         load.asked += 1
         asking.add(task)
         task.add_done_callback(asking.discard)
