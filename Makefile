@@ -72,7 +72,7 @@ fuzz: setup ## every fuzzer at full size: half an hour (OMBOKA_TEST_SEED=N makes
 sbom: setup ## the bill of materials of each role's image (CycloneDX) and the licences, in dist/
 	@$(BIN)/python -m services.operations.sbom deploy/locks dist
 
-bench: setup ## measure everything, with its peers, into docs/performance.md; under 15 minutes on 2 cores
+bench: setup ## measure everything, with its peers, into docs/performance.md; about 20 minutes on 2 cores
 	@$(BIN)/python -m benchmarks --record $(ARGS)
 
 bench-quick: setup ## the same, small: for developing, not for the record
