@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from yarl import URL
+
 from benchmarks import scene
 from benchmarks.machine import Machine, System
 from benchmarks.results import Result, Size
@@ -129,16 +131,17 @@ class _Crowd:
         while "port" not in (counts := await self._machine.counts()):  # noqa: ASYNC110 -- another process
             await asyncio.sleep(0.02)
         for role in self._system.roles:
-            if _has_port(role.pid, counts["port"]):
+            if _has_connection(role.pid, counts["port"], URL(self._machine.booking_systems).port):
                 role.kill()
                 return
         raise RuntimeError("nobody is found who made the call")
 
 
-def _has_port(pid: int, port: int) -> bool:
-    """Whether a process has a TCP connection from this local port."""
+def _has_connection(pid: int, port: int, to: int | None) -> bool:
+    """Whether a process has a TCP connection from this local port to that one; each alone may stand for several."""
     rows = [row.split() for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    inodes = {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
+    ends = {row[9]: tuple(int(end.rpartition(":")[2], 16) for end in row[1:3]) for row in rows}
+    inodes = {inode for inode, both in ends.items() if both == (port, to)}
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             if os.readlink(descriptor).removeprefix("socket:[").rstrip("]") in inodes:

@@ -15,6 +15,7 @@ from benchmarks.machine import Machine
 from benchmarks.results import Result, Size
 
 Say = Callable[[str], None]
+PATIENTS = 5
 KEPT = {"contracts": 300, "facilities": 60, "performers": 60, "days": 30, "timeslots": 600}
 
 
@@ -25,15 +26,17 @@ async def serial(machine: Machine, size: Size, say: Say) -> Result:
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(machine.system())
         rim = await stack.enter_async_context(machine.peer("rim"))
-        (ours,) = await stack.enter_async_context(patients(machine, system, 1, first=30_000))
-        peer = PeersPatient(machine, rim, ours.number, ours.days)
-        bare = await stack.enter_async_context(floor.pieces(machine, ours.days[0]))
-        both: tuple[Client, ...] = (ours, peer)
-        for client in both:
+        # In turn, because a rebooking takes no more than 300 commands.
+        several = await stack.enter_async_context(patients(machine, system, PATIENTS, first=30_000))
+        peer = PeersPatient(machine, rim, several[0].number, several[0].days)
+        bare = await stack.enter_async_context(floor.pieces(machine, several[0].days[0]))
+        everybody: tuple[Client, ...] = (*several, peer)
+        for client in everybody:
             await in_turn(client, size.in_block)
         blocks: dict[str, list[float]] = {"ours": [], "peer b": [], "again": [], "floor": []}
         for number in range(size.blocks):
             say(f"block {number + 1} of {size.blocks}")
+            ours = several[number % PATIENTS]
             order: list[tuple[str, Client]] = [("ours", ours), ("peer b", peer), ("again", ours)]
             for name, client in order if number % 2 else reversed(order):
                 blocks[name].append(statistics.median(await in_turn(client, size.in_block)))
