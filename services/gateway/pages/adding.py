@@ -1,15 +1,12 @@
-"""Adding the pages to a gateway: their addresses, templates and static files."""
+"""Adding the pages to a gateway: their addresses and templates."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aiohttp import web
 
-from services.gateway.pages import bookings, entrance, rules, steps
+from services.gateway.pages import bookings, entrance, files, rules, steps
 from services.gateway.pages.drawing import TEMPLATES, make_templates
 
-STATIC = Path(__file__).parent.parent / "static"
 REBOOKING = "/rebookings/{id:[0-9a-f]{32}}"
 ROUTES = [
     web.get("/", entrance.home),
@@ -21,7 +18,7 @@ ROUTES = [
     web.get(f"{REBOOKING}/{{step:terms|time|details|summary|outcome}}", steps.show),
     web.post(f"{REBOOKING}/{{step:terms|time|details|summary|outcome}}", steps.act),
     web.get("/rules.json", rules.show),
-    web.static("/static", STATIC),
+    web.get("/static/{name}", files.show),
 ]
 
 

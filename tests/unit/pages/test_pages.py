@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from services.gateway.pages import files
 from services.gateway.pages.rules import rules_for_browsers
 from shared.configuration import CommentRules
 from shared.contracts.civil_time import CivilTime
@@ -335,6 +336,23 @@ async def test_all_of_a_page_is_under_a_hundred_kilobytes() -> None:
         for file in ("omboka.css", "omboka-client.js", "pages.js", "icon.svg"):
             size += len((await visit.get(f"/static/{file}")).html.encode())
         assert size < 100_000
+
+
+async def test_a_file_is_told_once_and_then_only_that_it_is_the_same() -> None:
+    """Its kind, its ETag, 304 to whoever has it; no other file is there."""
+    async with a_visit() as visit:
+        client = visit.gateway.client
+        for name, kind in (("omboka.css", "text/css"), ("pages.js", "text/javascript"), ("icon.svg", "image/svg+xml")):
+            first = await client.get(f"/static/{name}")
+            assert (first.status, first.content_type) == (200, kind)
+            assert first.headers["Cache-Control"] == "no-cache"
+            assert await first.read() == (files.STATIC / name).read_bytes()
+            again = await client.get(f"/static/{name}", headers={"If-None-Match": first.headers["ETag"]})
+            assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+            changed = await client.get(f"/static/{name}", headers={"If-None-Match": '"another"'})
+            assert changed.status == 200
+        for name in ("", "nothing.css", "..%2Fapp.py", "omboka.css/more"):
+            assert (await client.get(f"/static/{name}")).status == 404
 
 
 async def test_browsers_get_the_rules_from_the_one_place() -> None:
