@@ -43,4 +43,5 @@ async def show(request: web.Request) -> web.Response:
     )
     answer.etag = found.etag
     answer.headers["Cache-Control"] = "no-cache"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer

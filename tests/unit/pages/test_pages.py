@@ -346,6 +346,7 @@ async def test_a_file_is_told_once_and_then_only_that_it_is_the_same() -> None:
             first = await client.get(f"/static/{name}")
             assert (first.status, first.content_type) == (200, kind)
             assert first.headers["Cache-Control"] == "no-cache"
+            assert first.headers["X-Content-Type-Options"] == "nosniff"
             assert await first.read() == (files.STATIC / name).read_bytes()
             again = await client.get(f"/static/{name}", headers={"If-None-Match": first.headers["ETag"]})
             assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", first.headers["ETag"])
