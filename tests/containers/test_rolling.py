@@ -78,6 +78,8 @@ def restart(container: str) -> float:
 
 async def test_rolling_restarts_under_load_lose_and_repeat_nothing(compose: Compose) -> None:
     """Each role in turn, one container after another, while patients move their bookings."""
+    # Read from a gateway, so before any is away.
+    assert compose.auth_key
     load = Load()
     patients = [asyncio.create_task(load.patient(compose, name)) for name in PATIENTS]
     before = redelivered(compose)
