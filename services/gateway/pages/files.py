@@ -23,11 +23,12 @@ class File(NamedTuple):
     etag: str
 
 
-FILES = {
-    path.name: File(path.read_bytes(), KINDS[path.suffix], hashlib.sha256(path.read_bytes()).hexdigest()[:32])
-    for path in sorted(STATIC.iterdir())
-    if path.suffix in KINDS
-}
+def _read(path: Path) -> File:
+    content = path.read_bytes()
+    return File(content, KINDS[path.suffix], hashlib.sha256(content).hexdigest()[:32])
+
+
+FILES = {path.name: _read(path) for path in STATIC.iterdir() if path.suffix in KINDS}
 
 
 async def show(request: web.Request) -> web.Response:

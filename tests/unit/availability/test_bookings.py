@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import uuid
 from typing import Any
 
 from cryptography.fernet import Fernet
 
-from services.availability.cache import MemoryCache
-from services.availability.worker import Availability
 from shared.clock import FixedClock
 from shared.contracts.commands import LookUpBookings
-from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity, Interaction
+from shared.contracts.model import Interaction
 from shared.messaging.event_log import Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.scheduling.fake import FakeBookingSystems
-from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
+from tests.builders.availability import NOW, a_look_up, an_availability, an_identity
 from tests.builders.scheduling import FACILITY, a_configuration
 
-NOW = dt.datetime(2026, 1, 15, 8, 0, tzinfo=dt.UTC)
 WITHOUT_THE_LIST = frozenset(Interaction) - {Interaction.GET_SUBJECT_OF_CARE_SCHEDULE}
 
 
@@ -35,28 +30,15 @@ async def listed(systems: FakeBookingSystems, *, everywhere: bool) -> dict[str, 
     )
     configuration = a_configuration()
     configuration = configuration.model_copy(update={"facilities": {FACILITY: configuration.facilities[FACILITY]}})
-    list_id, subject = uuid.uuid4().hex, SubjectOfCareId("191212121212")
+    list_id = uuid.uuid4().hex
     choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("booking",))
     await events.open(list_id, Head("owner", "index", b"-"), [choice])
-    availability = Availability(
-        configuration,
-        systems=systems,
-        events=events,
-        cache=MemoryCache(clock),
-        rate=MemoryRate.of(configuration, clock),
-        sealer=sealer,
-        clock=clock,
-    )
-    identity = Identity(subject=subject, actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE))
+    availability = an_availability(configuration, systems, events, sealer, clock)
     await availability.handle(
-        LookUpBookings(
-            rebooking_id=list_id,
-            command_id="c1",
-            basis=1,
-            deadline=NOW.timestamp() + 100,
-            today=NOW.date(),
-            language="sv",
-            sealed=sealer.seal_identity(identity),
+        a_look_up(
+            LookUpBookings,
+            list_id,
+            sealer.seal_identity(an_identity()),
             facilities=(FACILITY,),
             everywhere=everywhere,
         )

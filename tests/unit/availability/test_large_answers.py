@@ -9,23 +9,19 @@ import uuid
 import pytest
 from cryptography.fernet import Fernet
 
-from services.availability.cache import MemoryCache
 from services.availability.large import LARGE
-from services.availability.worker import Availability
 from shared.clock import FixedClock
 from shared.configuration import parse_configuration
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.commands import CurrentTime, LookUpTimeslots
-from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity, SearchFilters, Timeslot
+from shared.contracts.model import SearchFilters, Timeslot
 from shared.messaging.event_log import Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.scheduling.fake import FakeBookingSystems
-from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
+from tests.builders.availability import NOW, a_look_up, an_availability, an_identity
 from tests.builders.scheduling import FACILITY, a_timeslot
 
-NOW = dt.datetime(2026, 1, 15, 8, 0, tzinfo=dt.UTC)
 DAY = dt.date(2026, 1, 20)
 
 
@@ -75,29 +71,16 @@ facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contrac
     rebooking_id = uuid.uuid4().hex
     choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("timeslots",))
     await events.open(rebooking_id, Head("owner", "index", b"-"), [choice])
-    availability = Availability(
-        configuration,
-        systems=systems,
-        events=events,
-        cache=MemoryCache(clock),
-        rate=MemoryRate.of(configuration, clock),
-        sealer=sealer,
-        clock=clock,
-    )
-    subject = SubjectOfCareId("191212121212")
-    identity = Identity(subject=subject, actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE))
-    sealed = sealer.seal_identity(identity)
+    availability = an_availability(configuration, systems, events, sealer, clock)
+    sealed = sealer.seal_identity(an_identity())
     sealer.threads.clear()
     for number in range(2):
         await availability.handle(
-            LookUpTimeslots(
-                rebooking_id=rebooking_id,
+            a_look_up(
+                LookUpTimeslots,
+                rebooking_id,
+                sealed,
                 command_id=f"c{number}",
-                basis=1,
-                deadline=NOW.timestamp() + 100,
-                today=NOW.date(),
-                language="sv",
-                sealed=sealed,
                 date=DAY,
                 booking_facility=FACILITY,
                 facilities=(FACILITY,),

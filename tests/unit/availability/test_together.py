@@ -16,15 +16,14 @@ from shared.clock import FixedClock
 from shared.configuration import Facility, parse_configuration
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.commands import CurrentTime, LookUpTimeslots
-from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity, SearchFilters, SourceStatus, Timeslot
+from shared.contracts.model import SearchFilters, SourceStatus, Timeslot
 from shared.contracts.sections import SectionName
 from shared.messaging.event_log import Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.sealing import Sealer
+from tests.builders.availability import NOW, a_look_up, an_identity
 from tests.builders.scheduling import a_timeslot
 
-NOW = dt.datetime(2026, 1, 15, 8, 0, tzinfo=dt.UTC)
 NAMES = [f"SE2321000016-{number}AAA" for number in range(9)]
 CONFIGURATION = parse_configuration(
     'producers: {north: {url: "http://127.0.0.1:9/{contract}"}}\nfacilities:\n'
@@ -58,16 +57,11 @@ class Day:
         """Ask them all, and tell the end."""
         first = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("timeslots",))
         await self._events.open(self._rebooking_id, Head("owner", "index", b"-"), [first])
-        subject, sealer = SubjectOfCareId("191212121212"), Sealer((Fernet.generate_key().decode(),), "k" * 32)
-        identity = Identity(subject=subject, actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE))
-        command = LookUpTimeslots(
-            rebooking_id=self._rebooking_id,
-            command_id="c1",
-            basis=1,
-            deadline=NOW.timestamp() + 100,
-            today=NOW.date(),
-            language="sv",
-            sealed=sealer.seal_identity(identity),
+        identity, sealer = an_identity(), Sealer((Fernet.generate_key().decode(),), "k" * 32)
+        command = a_look_up(
+            LookUpTimeslots,
+            self._rebooking_id,
+            sealer.seal_identity(identity),
             date=dt.date(2026, 1, 20),
             booking_facility=NAMES[0],
             facilities=tuple(NAMES),
