@@ -268,10 +268,6 @@ class Section(Frozen):
         """The members of the interface's JSON object: what has no value is left out, within `data` it is null."""
         return {key: value for key, value in self if value is not None}
 
-    def public(self) -> dict[str, Any]:
-        """The JSON object of the interface."""
-        return {key: value for key, value in self.model_dump(mode="json").items() if value is not None}
-
 
 class OutcomeState(StrEnum):
     """Where a rebooking that the patient confirmed stands."""

@@ -347,7 +347,7 @@ class Gateway:
                 command_id=message.command_id,
                 at=self.clock.now(),
                 final=False,
-                data={"section": section.value, "value": value.public()},
+                data={"section": section.value, "value": value.parts()},
             ),
             private=self.deps.sealer.seal_model(private) if private is not None else None,
             section=section.value,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from shared.contracts.model import SourceStatus, Timeslot
 from shared.contracts.sections import (
     OPEN_OUTCOMES,
@@ -31,7 +33,8 @@ def an_outcome(**changes: Any) -> Outcome:
 def test_a_section_leaves_out_what_it_lacks_and_its_data_does_not() -> None:
     """Outside `data` what has no value is absent; within it, it is null."""
     days = DaysData(first_day=AT.date(), last_day=AT.date(), can_search_further=True)
-    shown = Section(state=State.READY, source_status=SourceStatus.FROM_SOURCE, data=days).public()
+    section = Section(state=State.READY, source_status=SourceStatus.FROM_SOURCE, data=days)
+    shown = from_json(to_json(section.parts()))
     assert set(shown) == {"state", "source_status", "data"}
     assert shown["data"]["chosen"] is None
     assert shown["data"]["first_day"] == "2026-01-15"
