@@ -10,17 +10,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Protocol
 
 from services.gateway.rebookings import TIMEOUT_GRACE
 from shared.clock import Clock
 from shared.contracts.events import with_seq
-from shared.messaging.event_log import Entry, EventLog, Listener, LogUnavailable
+from shared.messaging.event_log import Entry, EventLog, Listener, LogUnavailable, LogView
 
 log = logging.getLogger(__name__)
 
 COMPARE_SECONDS = 20.0
 AGAIN_SECONDS = 1.0
+READ_TOGETHER = 64
+"""How many rebookings are read in one asking, when so many wake at once."""
 
 
 class Follower(Protocol):
@@ -45,8 +48,6 @@ class _Followed:
         self.followers: set[Follower] = set()
         self.lock = asyncio.Lock()
         self.subscribed = False
-        self.dirty = False
-        self.reading = False
         self.last_seq = 0
         self.timers: list[asyncio.TimerHandle] = []
 
@@ -68,12 +69,15 @@ class Relay:
         self._followed: dict[str, _Followed] = {}
         self._listener: Listener | None = None
         self._listening = asyncio.Event()
+        self._woken: dict[str, None] = {}
+        self._any_woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Relay]:
         """Relay for as long as this is open."""
         self._start(self._listen())
+        self._start(self._read())
         self._start(self._compare())
         try:
             yield self
@@ -167,29 +171,51 @@ class Relay:
                 self._wake(rebooking_id)
 
     def _wake(self, rebooking_id: str) -> None:
-        followed = self._followed.get(rebooking_id)
-        if followed is None:
+        if rebooking_id in self._followed:
+            self._woken[rebooking_id] = None
+            self._any_woken.set()
+
+    async def _read(self) -> None:
+        """Read what has woken, one asking after the other: the more wakes meanwhile, the more is read together."""
+        while True:
+            await self._any_woken.wait()
+            some = list(islice(self._woken, READ_TOGETHER))
+            for rebooking_id in some:
+                del self._woken[rebooking_id]
+            if not self._woken:
+                self._any_woken.clear()
+            try:
+                await self._catch_up(some)
+            except LogUnavailable:
+                await self._again(some)
+            except Exception:  # one that can't be relayed keeps none of the others from it
+                await self._one_by_one(some)
+
+    async def _one_by_one(self, rebooking_ids: Sequence[str]) -> None:
+        for rebooking_id in rebooking_ids:
+            try:
+                await self._catch_up([rebooking_id])
+            except LogUnavailable:
+                await self._again([rebooking_id])
+            except Exception as error:
+                log.error("a rebooking can't be relayed: %s", type(error).__name__, exc_info=error)
+
+    async def _again(self, rebooking_ids: Sequence[str]) -> None:
+        await asyncio.sleep(AGAIN_SECONDS)
+        for rebooking_id in rebooking_ids:
+            self._wake(rebooking_id)
+
+    async def _catch_up(self, rebooking_ids: Sequence[str]) -> None:
+        """Read each from the last seq that the furthest behind has, and give everybody what they lack."""
+        followed = {one: self._followed[one] for one in rebooking_ids if one in self._followed}
+        after = {one: min(each.after for each in its.followers) for one, its in followed.items() if its.followers}
+        if not after:
             return
-        followed.dirty = True
-        if not followed.reading:
-            followed.reading = True
-            self._start(self._read(rebooking_id, followed))
+        views = await self._events.read_each(after)
+        for rebooking_id in after:
+            self._relay(rebooking_id, followed[rebooking_id], views.get(rebooking_id))
 
-    async def _read(self, rebooking_id: str, followed: _Followed) -> None:
-        try:
-            while followed.dirty and followed.followers:
-                followed.dirty = False
-                try:
-                    await self._catch_up(rebooking_id, followed)
-                except LogUnavailable:
-                    followed.dirty = True
-                    await asyncio.sleep(AGAIN_SECONDS)
-        finally:
-            followed.reading = False
-
-    async def _catch_up(self, rebooking_id: str, followed: _Followed) -> None:
-        """Read once from the last seq that the furthest behind has, and give each what they lack."""
-        view = await self._events.read(rebooking_id, after=min(one.after for one in followed.followers))
+    def _relay(self, rebooking_id: str, followed: _Followed, view: LogView | None) -> None:
         if view is None:
             for follower in list(followed.followers):
                 follower.gone()
@@ -203,12 +229,12 @@ class Relay:
                 follower.resync()
                 continue
             missing = [frame for seq, frame in frames if seq > follower.after]
-            # whoever came during the read, and wants earlier events than were read, is served by the next round
+            # whoever came during the read, and wants earlier events than were read, is served by the next one
             if missing and frames[0][0] <= follower.after + 1:
                 follower.after = view.last_seq
                 follower.deliver(missing)
             elif follower.after < view.last_seq:
-                followed.dirty = True
+                self._wake(rebooking_id)
         self._watch(rebooking_id, followed, [entry.deadline for entry in view.entries if entry.deadline is not None])
 
     def _watch(self, rebooking_id: str, followed: _Followed, deadlines: Iterable[float]) -> None:

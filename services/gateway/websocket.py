@@ -77,14 +77,17 @@ class Ping(_Frame):
 
 
 class Socket:
-    """One WebSocket: a bounded queue and the one task that empties it. Follows a rebooking by the relay."""
+    """One WebSocket: a bounded queue, and a task that empties it while there is something in it.
+
+    Follows a rebooking by the relay. An idle one holds nothing: there are many of them for each that is told something.
+    """
 
     def __init__(self, ws: web.WebSocketResponse, clock: Clock) -> None:
         self.after = 0
         self._ws = ws
         self._clock = clock
-        self._queue: asyncio.Queue[Sequence[bytes]] = asyncio.Queue(QUEUE)
-        self._writer = asyncio.get_running_loop().create_task(self._write())
+        self._queue: list[Sequence[bytes]] = []
+        self._writer: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._expires_at = float("inf")
         self._closing: asyncio.Task[None] | None = None
@@ -108,11 +111,13 @@ class Socket:
             self.close(NOT_AUTHENTICATED)
         if self._closing is not None:
             return
-        try:
-            self._queue.put_nowait(frames)
-        except asyncio.QueueFull:
+        if len(self._queue) >= QUEUE:
             metrics.SLOW_SOCKETS.inc()
             self.close(TOO_SLOW)
+            return
+        self._queue.append(frames)
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write())
 
     def send(self, frame: dict[str, Any]) -> None:
         """Queue one frame."""
@@ -137,9 +142,7 @@ class Socket:
             self._expiry.cancel()
         if self._closing is not None:
             await self._closing
-        self._writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._writer
+        await self._stop_writing()
 
     def _expire(self) -> None:
         if self.expired:
@@ -148,24 +151,28 @@ class Socket:
             self.live_until(self._expires_at)
 
     async def _close(self, code: int) -> None:
-        if code != TOO_SLOW:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._queue.join(), CLOSING_SECONDS)
-        self._writer.cancel()
+        if code != TOO_SLOW and self._writer is not None:
+            await asyncio.wait({self._writer}, timeout=CLOSING_SECONDS)
+        await self._stop_writing()
         with contextlib.suppress(TimeoutError, ConnectionError):
             await asyncio.wait_for(self._ws.close(code=code), CLOSING_SECONDS)
 
     async def _write(self) -> None:
-        gone = False
-        while True:
-            frames = await self._queue.get()
-            try:
-                for frame in () if gone else frames:
+        try:
+            while self._queue:
+                for frame in self._queue.pop(0):
                     await self._ws.send_frame(frame, WSMsgType.TEXT)
-            except (ConnectionError, RuntimeError):
-                gone = True  # which the reader notices too, and ends everything
-            finally:
-                self._queue.task_done()
+        except (ConnectionError, RuntimeError):
+            self._queue.clear()  # the reader notices too that nobody is there any more, and ends everything
+        finally:
+            self._writer = None
+
+    async def _stop_writing(self) -> None:
+        if self._writer is not None:
+            writer = self._writer
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
 
 
 class OpenSockets(set[Socket]):
@@ -221,17 +228,17 @@ class _Conversation:
         try:
             if self._caller is not None:
                 await self._open()
-            hello = await self._hello()
-            if hello is None:
+            after = await self._hello()
+            if after is None:
                 return
-            rebooking = await self._open()
+            # What stands in this frame is kept for as long as the socket is open: not the whole rebooking.
+            deadlines = (await self._open()).deadlines
             self._note(FOLLOW, "opened")
-            self._socket.after = hello.after
-            caller = self._caller
-            assert caller is not None
-            with self._app[LIMITS].socket_of_subject(caller.owner):
-                self._socket.live_until(caller.expires_at)
-                async with self._app[RELAY].following(self._id, self._socket, deadlines=rebooking.deadlines):
+            self._socket.after = after
+            assert self._caller is not None
+            with self._app[LIMITS].socket_of_subject(self._caller.owner):
+                self._socket.live_until(self._caller.expires_at)
+                async with self._app[RELAY].following(self._id, self._socket, deadlines=deadlines):
                     await self._listen()
         except (Refusal, LogUnavailable, AuditUnavailable) as error:
             problem = problem_of(error, self._language)
@@ -246,8 +253,8 @@ class _Conversation:
         self._language = rebooking.facts.language
         return rebooking
 
-    async def _hello(self) -> Hello | None:
-        """The first frame; None when the client went away. Anything but a hello in time is not-authenticated."""
+    async def _hello(self) -> int | None:
+        """The seq that the first frame says; None when the client went away. No hello in time: not-authenticated."""
         try:
             message = await self._ws.receive(timeout=self._app[DEPS].hello_seconds)
         except TimeoutError as error:
@@ -260,7 +267,7 @@ class _Conversation:
             raise Refusal(Problem(type=ProblemType.NOT_AUTHENTICATED)) from error
         if self._caller is None:
             self._caller = await self._by_ticket(hello)
-        return hello
+        return hello.after
 
     async def _by_ticket(self, hello: Hello) -> Caller:
         caller = await self._app[TICKETING].take(hello.ticket, self._id) if hello.ticket else None

@@ -175,6 +175,9 @@ class EventLog(Protocol):
     async def read(self, rebooking_id: str, *, after: int = 0) -> LogView | None:
         """The entries after a seq; None when there is no such log."""
 
+    async def read_each(self, after: Mapping[str, int]) -> Mapping[str, LogView]:
+        """The entries of several logs, each after its own seq, in one asking; without the logs that don't exist."""
+
     async def last_seqs(self, rebooking_ids: Sequence[str]) -> Mapping[str, int]:
         """The last seq of each log that exists."""
 

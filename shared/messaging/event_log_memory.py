@@ -156,9 +156,17 @@ class MemoryEventLog:
 
     async def read(self, rebooking_id: str, *, after: int = 0) -> LogView | None:
         """The entries after a seq; None when there is no such log."""
+        return (await self.read_each({rebooking_id: after})).get(rebooking_id)
+
+    async def read_each(self, after: Mapping[str, int]) -> Mapping[str, LogView]:
+        """The entries of several logs, each after its own seq; without the logs that don't exist."""
         with self._lock:
-            log = self._live(rebooking_id)
-            return LogView(log.head, tuple(log.entries[after:]), len(log.entries)) if log else None
+            found = ((one, seq, self._live(one)) for one, seq in after.items())
+            return {
+                one: LogView(log.head, tuple(log.entries[seq:]), len(log.entries))
+                for one, seq, log in found
+                if log is not None
+            }
 
     async def last_seqs(self, rebooking_ids: Sequence[str]) -> Mapping[str, int]:
         """The last seq of each log that exists."""

@@ -114,11 +114,15 @@ return {'created', ARGV[1]}
 """
 )
 
-# KEYS: meta, stream. ARGV: the first stream id that is wanted.
+# KEYS: meta and stream of each log. ARGV: for each the first stream id that is wanted.
 _READ = """
-local seq, owner, index, body = unpack(redis.call('HMGET', KEYS[1], 'seq', 'owner', 'index', 'body'))
-if not seq then return false end
-return {seq, owner, index, body, redis.call('XRANGE', KEYS[2], ARGV[1], '+')}
+local views = {}
+for i, start in ipairs(ARGV) do
+  local meta, stream = KEYS[2 * i - 1], KEYS[2 * i]
+  local seq, owner, index, body = unpack(redis.call('HMGET', meta, 'seq', 'owner', 'index', 'body'))
+  views[i] = seq and {seq, owner, index, body, redis.call('XRANGE', stream, start, '+')}
+end
+return views
 """
 
 
@@ -170,12 +174,14 @@ class RedisEventLog:
 
     async def read(self, rebooking_id: str, *, after: int = 0) -> LogView | None:
         """The entries after a seq; None when there is no such log."""
-        keys, arguments = [_meta(rebooking_id), _stream(rebooking_id)], [f"{after + 1}-0"]
+        return (await self.read_each({rebooking_id: after})).get(rebooking_id)
+
+    async def read_each(self, after: Mapping[str, int]) -> Mapping[str, LogView]:
+        """The entries of several logs, each after its own seq, in one asking; without the logs that don't exist."""
+        keys = [key for one in after for key in (_meta(one), _stream(one))]
+        arguments = [f"{seq + 1}-0" for seq in after.values()]
         found = await self._bounded(lambda: self._read(keys=keys, args=arguments))
-        if found is None:
-            return None
-        seq, owner, index, body, entries = found
-        return LogView(Head(owner.decode(), index.decode(), body), tuple(map(_entry, entries)), int(seq))
+        return {one: _view(view) for one, view in zip(after, found, strict=True) if view is not None}
 
     async def last_seqs(self, rebooking_ids: Sequence[str]) -> Mapping[str, int]:
         """The last seq of each log that exists."""
@@ -347,6 +353,11 @@ def _flat(entries: Sequence[NewEntry]) -> list[Any]:
             "" if one.deadline is None else repr(one.deadline),
         ]
     return flat
+
+
+def _view(found: list[Any]) -> LogView:
+    seq, owner, index, body, entries = found
+    return LogView(Head(owner.decode(), index.decode(), body), tuple(map(_entry, entries)), int(seq))
 
 
 def _entry(found: tuple[bytes, list[bytes]]) -> Entry:

@@ -206,12 +206,12 @@ class BreakableLog(MemoryEventLog):
     broken = False
     held: asyncio.Event | None = None
 
-    async def read(self, rebooking_id: str, *, after: int = 0) -> Any:
+    async def read_each(self, after: Any) -> Any:
         """Read, unless broken."""
         self._check()
         if self.held is not None:
             await self.held.wait()
-        return await super().read(rebooking_id, after=after)
+        return await super().read_each(after)
 
     async def append(self, rebooking_id: str, entries: Any, *, ttl: float = 3600) -> AppendOutcome:
         """Append, unless broken."""

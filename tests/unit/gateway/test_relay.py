@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import random
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from services.gateway.relay import Relay, Wake
 from shared.clock import FixedClock, SystemClock
@@ -102,6 +103,30 @@ async def test_followers_who_come_at_any_time_get_everything_once_in_order():
     assert len(first) == 10
     for reader in readers:
         assert reader.seqs == list(range(reader.seqs[0], 52))
+
+
+async def test_a_rebooking_that_cannot_be_relayed_holds_nobody_up():
+    """Many that wake at once are read together; one of them fails, and all the others get theirs, then and later."""
+    events = MemoryEventLog(FixedClock(NOW))
+    names = [f"r{n}" for n in range(100)]
+    for name in names:
+        await a_log(events, name)
+
+    def learn(rebooking_id: str, entries: Sequence[Entry]) -> None:
+        if rebooking_id == "r3":
+            raise ValueError("this one can't be folded")
+
+    async with Relay(events, FixedClock(NOW), nothing, learn).running() as relay, AsyncExitStack() as following:
+        readers = {name: Reader() for name in names}
+        for name in names:
+            await following.enter_async_context(relay.following(name, readers[name]))
+        for name in names:
+            await events.append(name, [an_event(1)])
+        for name in names:
+            if name != "r3":
+                await readers[name].until(2)
+    assert all(readers[name].seqs == [1, 2] for name in names if name != "r3")
+    assert readers["r3"].seqs == []
 
 
 async def test_a_lost_wake_up_is_made_good_by_comparing():
