@@ -155,6 +155,7 @@ class _Moving:
     told: int = 1
     last: Outcome | None = None
     fence: int = 0
+    lagged: bool = False
     seen: list[Entry] = field(default_factory=list)
 
     @property
@@ -257,10 +258,11 @@ class SagaMachine(RuleBasedStateMachine):
         day = 1 + len(self.system.journal) % 28
         self.system.facility_moves_it(f"202603{day:02d}080000", f"202603{day:02d}082000")
 
-    @precondition(lambda self: self._state(self.moving[-1]) == RowState.UNKNOWN.value)
+    @precondition(lambda self: self._state(self.moving[-1]) == RowState.UNKNOWN.value and not self.moving[-1].lagged)
     @rule()
     def lagging_replica(self) -> None:
-        """Silence until it has settled, and then one look that is answered from before."""
+        """Silence until it has settled, and then one look answered from before; two are beyond the rules."""
+        self.moving[-1].lagged = True
         self._wake_all()
         row = self._row(self.moving[-1])
         settled = (row.settle_until or 0.0) - self.saga.clock.now().timestamp()
@@ -277,6 +279,22 @@ class SagaMachine(RuleBasedStateMachine):
         """A message, or a repeated one, or the dispatcher: one step, perhaps stopped on the way."""
         one = self.moving[-1 - which % len(self.moving)] if which == 5 else self.moving[-1]
         self._step(worker, one, stop_at)
+
+    @precondition(lambda self: self._state(self.moving[-1]) in OPEN_STATES)
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        point=st.sampled_from(POINTS),
+        meanwhile=st.sampled_from(["ok", "not_applied", "late", "error"]),
+        seconds=st.sampled_from([45.0, 400.0]),
+    )
+    def sleep(self, worker: str, point: str, meanwhile: str, seconds: float) -> None:
+        """A worker stops in the middle of a step, the other one lives on, and it goes on as if nothing had been."""
+        if worker not in self.tasks:
+            self._step(worker, self.moving[-1], point)
+            self.what_is_told_is_true()
+            self.system.mishap = meanwhile
+            self._live(seconds)
+            self._wake(worker)
 
     @rule(worker=st.sampled_from(WORKERS))
     def wake(self, worker: str) -> None:
