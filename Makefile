@@ -8,10 +8,10 @@ WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup screenshots demo test test-browser test-servers test-all bench bench-quick check format lock image-sizes clean
+.PHONY: help setup screenshots demo test test-browser test-servers test-containers test-all bench bench-quick check format lock image-sizes clean
 
 help: ## say what there is to make
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 setup: $(STAMP) ## make the virtual environment in .venv, from the lock
 
@@ -38,10 +38,15 @@ test-browser: setup ## run the pages' tests in Chromium, installed here where ro
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 	@$(BIN)/python -m pytest -q -m browser -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-servers: setup ## run the others: servers are found or started, and a missing one fails
-	@$(BIN)/python -m pytest -q -m "not ($(WITHOUT_SERVERS)) and not browser" $(ARGS)
+test-servers: setup ## run what needs RabbitMQ, Redis and PostgreSQL, found or started, and the chaos; a missing one fails
+	@$(BIN)/python -m pytest -q -m "(servers or chaos) and not containers and not browser" $(ARGS)
 
-test-all: test test-browser test-servers ## run every test
+test-containers: setup ## run what needs a Docker engine: the images, the compose stack, its restarts; without one they fail
+	@$(BIN)/python -m pytest -q -m containers $(ARGS)
+
+# Servers and containers are waited for more than they work: two at a time take half the time.
+test-all: test ## run every test, these after `make test` two at a time: containers, browser, servers; each tells at its end
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-containers test-browser test-servers
 
 .PHONY: mutations
 mutations: setup ## take each guard of the saga out in turn: every one must be missed (OMBOKA_EXAMPLES stories each, 2000)
