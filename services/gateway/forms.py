@@ -28,7 +28,7 @@ async def read_forms(request: web.Request, handler: Handler) -> web.StreamRespon
             raise ValueError
         async with asyncio.timeout(BODY_SECONDS):
             await request.post()
-    except (ValueError, LookupError, TimeoutError):
+    except (ValueError, LookupError, TimeoutError, ConnectionError):  # the last: whoever sent half of it is gone
         language = preferred_language(request)
         return response(refusals.field("body", "form", language).problem, language)
     return await handler(request)

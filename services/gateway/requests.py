@@ -43,11 +43,11 @@ def set_language(request: web.Request, language: Language) -> None:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body, at most 64 KiB within ten seconds; Refusal (invalid) when it comes too slowly."""
+    """The whole body, at most 64 KiB within ten seconds; Refusal (invalid) when it comes too slowly or in part."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
-    except TimeoutError as error:
+    except (TimeoutError, ConnectionError) as error:  # whoever went away in the middle of it reads no answer
         raise refusals.field("body", "form", preferred_language(request)) from error
 
 

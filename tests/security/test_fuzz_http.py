@@ -40,7 +40,7 @@ async def test_the_served_document_is_kept_whatever_is_asked(tmp_path: Path) -> 
         document = json.loads((await patient.ask("GET", "/openapi.json"))[1])
         with nothing_unforeseen():
             asked = await asyncio.to_thread(ask_everything, document, patient)
-    assert asked > size(200, 8000)
+    assert asked > size(200, 6000)
 
 
 def ask_everything(document: dict[str, Any], patient: Marked) -> int:
