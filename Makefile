@@ -70,7 +70,7 @@ reliability: setup ## draw the results into docs/reliability.md
 	@$(BIN)/python -m tests.chaos.report
 
 .PHONY: fuzz
-fuzz: setup ## every fuzzer at full size: half an hour (OMBOKA_TEST_SEED=N makes a failing run again)
+fuzz: setup ## every fuzzer at full size: ten minutes (OMBOKA_TEST_SEED=N makes a failing run again)
 	@OMBOKA_TEST_FUZZ=full $(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" tests/security $(ARGS)
 
 .PHONY: sbom
