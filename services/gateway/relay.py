@@ -192,11 +192,12 @@ class Relay:
                 await self._one_by_one(some)
 
     async def _one_by_one(self, rebooking_ids: Sequence[str]) -> None:
-        for rebooking_id in rebooking_ids:
+        for number, rebooking_id in enumerate(rebooking_ids):
             try:
                 await self._catch_up([rebooking_id])
             except LogUnavailable:
-                await self._again([rebooking_id])
+                await self._again(rebooking_ids[number:])
+                return
             except Exception as error:
                 log.error("a rebooking can't be relayed: %s", type(error).__name__, exc_info=error)
 
