@@ -99,6 +99,7 @@ format: setup ## bring the code into its form
 lock: setup ## choose the newest packages that fit, and write their versions and hashes down
 	@$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK_OPTIONS) -o requirements.txt
 	@for role in $(ROLES); do $(BIN)/uv pip compile pyproject.toml --extra $$role $(LOCK_OPTIONS) -o deploy/locks/$$role.txt; done
+	@echo hatchling | $(BIN)/uv pip compile - -c requirements.txt $(LOCK_OPTIONS) -o deploy/locks/build.txt
 	@$(BIN)/uv pip compile pyproject.toml --extra otel -c requirements.txt $(LOCK_OPTIONS) -o deploy/locks/otel.txt
 
 image-sizes: ## measure the images that are built, and write their sizes into docs/operations.md

@@ -38,7 +38,7 @@ def test_a_lock_keeps_names_versions_and_hashes_alone(lock: Path) -> None:
 def test_every_role_has_a_lock_of_its_own() -> None:
     """And the gateway's holds no SOAP client; what every role may have besides is of the same versions."""
     names = {lock.stem: lock.read_text(encoding="utf-8") for lock in LOCKS[1:]}
-    assert tuple(sorted(names)) == tuple(sorted((*ROLES, "otel")))
+    assert tuple(sorted(names)) == tuple(sorted((*ROLES, "build", "otel")))
     pinned = {
         name: dict(re.findall(r"^([a-z0-9._-]+)(?:\[.*?\])?==(\S+)", text, re.MULTILINE))
         for name, text in names.items()
@@ -46,6 +46,7 @@ def test_every_role_has_a_lock_of_its_own() -> None:
     for role in ROLES:
         both = pinned[role].keys() & pinned["otel"].keys()
         assert {one: pinned[role][one] for one in both} == {one: pinned["otel"][one] for one in both}
+    assert f"\nhatchling=={pinned['build']['hatchling']} " in LOCKS[0].read_text(encoding="utf-8")
     assert "\nzeep==" not in names["gateway"]
     assert "\nzeep==" in names["availability"]
 
