@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from shared.observability.logs import JsonFormatter, masked
 from shared.observability.spans import send_spans
+from tests.builders.access_log import access_log_to
 from tests.end_to_end.stacks import LINDANGEN, embedded
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -29,10 +30,6 @@ async def test_a_clicks_trace_reaches_the_log_and_the_booking_systems(tmp_path: 
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonFormatter())
-    access = logging.getLogger("omboka.access")
-    level = access.level
-    access.addHandler(handler)
-    access.setLevel(logging.INFO)
     published: list[dict[str, Any]] = []
 
     def note(headers: dict[str, Any], **_: Any) -> None:
@@ -40,18 +37,17 @@ async def test_a_clicks_trace_reaches_the_log_and_the_booking_systems(tmp_path: 
 
     before_task_publish.connect(note)
     try:
-        async with embedded(tmp_path) as stack:
-            portal = stack.portal("saga")
-            portal.headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
-            async with portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
-                await rebooking.go_to_days()
-                await rebooking.go_to_summary()
-                assert (await rebooking.confirm())["state"] == "confirmed"
-            calls = await stack.calls()
+        with access_log_to(handler):
+            async with embedded(tmp_path) as stack:
+                portal = stack.portal("saga")
+                portal.headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
+                async with portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
+                    await rebooking.go_to_days()
+                    await rebooking.go_to_summary()
+                    assert (await rebooking.confirm())["state"] == "confirmed"
+                calls = await stack.calls()
     finally:
         before_task_publish.disconnect(note)
-        access.removeHandler(handler)
-        access.setLevel(level)
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert {line["trace_id"] for line in lines if "/v1/rebookings" in line["message"]} == {TRACE}
     assert "UpdateBooking" in {call["contract"] for call in calls}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from services.gateway.app import make_app
 from services.gateway.serving import serving
+from tests.builders.access_log import access_log_to
 from tests.builders.gateway import a_gateway, a_token
 
 PLAIN = "application/x-www-form-urlencoded"
@@ -43,14 +42,15 @@ async def test_who_goes_away_in_the_middle_of_a_body_is_no_error_of_ours(path: s
     """Half a body and a reset: the request ends as one that can't be read."""
     async with a_gateway() as gateway, serving(make_app(gateway.deps), host="127.0.0.1", port=0) as served:
         port = int(served.base_url.rpartition(":")[2])
-        with ended_requests() as ended:
+        ended = _Ended()
+        with access_log_to(ended):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {a_token()}\r\nContent-Length: 100\r\n"
             writer.write(f"{head}Content-Type: {PLAIN}\r\nExpect: 100-continue\r\n\r\nhalf".encode())
             await asyncio.wait_for(reader.readuntil(b"100 Continue\r\n\r\n"), 10)
             writer.transport.abort()
             async with asyncio.timeout(10):
-                said = await ended.get()
+                said = await ended.told.get()
         assert 400 <= int(said.split()[2]) < 500, said
 
 
@@ -64,17 +64,3 @@ class _Ended(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand it on."""
         self.told.put_nowait(record.getMessage())
-
-
-@contextmanager
-def ended_requests() -> Iterator[asyncio.Queue[str]]:
-    """The requests that end in the block, as the access log tells them."""
-    handler, access = _Ended(), logging.getLogger("omboka.access")
-    before = access.level
-    access.addHandler(handler)
-    access.setLevel(logging.INFO)
-    try:
-        yield handler.told
-    finally:
-        access.setLevel(before)
-        access.removeHandler(handler)
