@@ -40,7 +40,7 @@ async def test_the_served_document_is_kept_whatever_is_asked(tmp_path: Path) -> 
         document = json.loads((await patient.ask("GET", "/openapi.json"))[1])
         with nothing_unforeseen():
             asked = await asyncio.to_thread(ask_everything, document, patient)
-    assert asked > size(200, 6000)
+    assert asked > size(200, 8000)
 
 
 def ask_everything(document: dict[str, Any], patient: Marked) -> int:
@@ -56,7 +56,7 @@ def ask_everything(document: dict[str, Any], patient: Marked) -> int:
 
                 @seed(SEED)
                 @settings(
-                    max_examples=size(16, 500), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+                    max_examples=size(16, 650), deadline=None, database=None, suppress_health_check=list(HealthCheck)
                 )
                 @given(case=operation.as_strategy(generation_mode=mode))
                 def one(case: schemathesis.Case) -> None:
