@@ -105,9 +105,9 @@ class System:
         known = {"subject": patient.subject, "given_name": patient.given_name, "family_name": patient.family_name}
         portal = Portal(self.stack.base_url, self.stack.auth_key, known, now=self.stack.clock.now())
         async with portal, await portal.rebook(booked.facility, booked.booking_id, language=language) as rebooking:
-            await rebooking.expect_all("booking.ready", "facilities.ready", "terms.ready")
+            await rebooking.expect_ready("booking", "facilities", "terms")
             await rebooking.send("choose_facilities", facilities=[booked.facility])
-            await rebooking.expect("timeslots.ready")
+            await rebooking.expect_ready("timeslots")
             await rebooking.send("choose_timeslot", timeslot_id=rebooking.free()[-1]["timeslot_id"])
             await rebooking.expect("details.ready")
             await rebooking.send("give_details", comment="Krockar med jobbet", phone="070-174 06 05")

@@ -151,6 +151,16 @@ class Rebooking:
         while missing:
             missing.discard((await self.expect(*missing))["name"])
 
+    async def expect_ready(self, *names: str) -> None:
+        """Read on until these sections are ready; whatever failed meanwhile is asked for again, as a patient would."""
+        retries = 5
+        while not all(self.sections.get(name, {}).get("state") == "ready" for name in names):
+            frame = await self.frame()
+            if frame.get("name") == "section.failed":
+                assert retries > 0, f"failed again and again: {frame}"
+                retries -= 1
+                await self.send("retry", section=frame["data"]["section"])
+
     async def expect_problem(self, slug: str) -> dict[str, Any]:
         """Read on until a problem frame comes; it must be this one."""
         while True:

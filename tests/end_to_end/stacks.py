@@ -49,7 +49,7 @@ QUICK = Schedule(
 """The saga's durations, short enough for a test to wait for."""
 
 
-TIMEOUTS: dict[str, float] = {"connect": 1, "read": 2, "update": 2, "deadline": 2.5}
+TIMEOUTS: dict[str, float] = {"connect": 2, "read": 2, "update": 2, "deadline": 2.5}
 """For how long a booking system is waited for, unless a test says otherwise."""
 
 
