@@ -24,6 +24,8 @@ _HOW = {
     "data_keys": "Fernet keys that seal personal data, newest first, separated by commas: run `omboka keys`",
     "hmac_key": "the key of index and cache keys, at least 32 characters: run `omboka keys`",
     "session_key": "the key that seals browser sessions: run `omboka keys`",
+    "auth_issuer": "whom a token must come from (its iss), such as https://issuer.example",
+    "auth_audience": "whom a token must be meant for (its aud), such as omboka",
     "auth_key": "the development key that tokens are signed with, at least 32 characters: run `omboka keys`",
 }
 FERNET_KEYS, LONG_KEYS = frozenset({"data_keys", "session_key"}), frozenset({"hmac_key", "auth_key"})
@@ -75,12 +77,17 @@ class Settings:
             raise SettingsError("\n".join(lines))
 
     def require_auth(self) -> None:
-        """Raise SettingsError unless tokens can be checked: by a JWKS address or by the development key."""
+        """Raise SettingsError unless tokens can be checked: by a JWKS address or by the development key.
+
+        An issuer gives tokens to others as well: with its keys goes who it is and whom its tokens must be meant for.
+        """
         if not (self.auth_jwks_url or self.auth_key):
             raise SettingsError(
                 "neither OMBOKA_AUTH_JWKS_URL nor OMBOKA_AUTH_KEY is set: give the address of the issuer's keys, "
                 "or for development a key of your own: run `omboka keys`"
             )
+        if self.auth_jwks_url:
+            self.require("auth_issuer", "auth_audience")
         if self.auth_key:
             self.require("auth_key")
 

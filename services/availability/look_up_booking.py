@@ -18,7 +18,7 @@ from shared.configuration import Configuration, Facility
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.commands import LookUpBooking
 from shared.contracts.identifiers import hsa_key
-from shared.contracts.model import Interaction, Language, SourceStatus, Timeslot
+from shared.contracts.model import Identity, Interaction, Language, SourceStatus, Timeslot
 from shared.contracts.problems import NotEligible, Problem, ProblemType
 from shared.contracts.sections import (
     BookingData,
@@ -93,8 +93,7 @@ async def tell_booking(
     except SchedulingFailure as failure:
         await telling.fail(SectionName.BOOKING, problem_of(failure, facility))
         return None
-    # A booking without subject_of_care breaks the contract, and can't be proven to be this patient's.
-    if booking is None or booking.subject_of_care != asking.identity.subject:
+    if booking is None or not _is_asked_for(booking, facility, asking.identity):
         await telling.fail(SectionName.BOOKING, Problem(type=ProblemType.NOT_FOUND))
         return None
     data = BookingData.of(
@@ -116,6 +115,15 @@ async def tell_booking(
     )
     await telling.tell(SectionName.BOOKING, section, private=private, last=True)
     return None if problem else booking
+
+
+def _is_asked_for(booking: Timeslot, facility: Facility, identity: Identity) -> bool:
+    """Whether it is this patient's, at this facility.
+
+    A booking without subject_of_care breaks the contract, and can't be proven to be the patient's.
+    """
+    here = booking.healthcare_facility is None or hsa_key(booking.healthcare_facility) == hsa_key(facility.id)
+    return here and booking.subject_of_care == identity.subject
 
 
 def why_not_rebookable(booking: Timeslot, facility: Facility, now: CivilTime) -> Problem | None:

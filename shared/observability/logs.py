@@ -13,7 +13,10 @@ from typing import Any
 
 from shared.observability.traces import current_trace_id
 
-_NUMBER = re.compile(r"(?<![\w.-])(?:18|19|20)?\d{2}[01]\d[0-9]\d[-+]?[0-9PpTtFf]\d{3}(?![\w-])")
+_NUMBER = re.compile(
+    r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2}))(?<!\d\.)"  # after no letter or digit, but after an escape of an address
+    r"(?:18|19|20)?\d{2}[01]\d[0-9]\d[-+ ]?[0-9PpTtFf]\d{3}(?![^\W_])"
+)
 _TOKEN = re.compile(r"\b(?:eyJ[\w-]+\.[\w-]+\.[\w-]+|gAAAAA[\w=-]{20,})")
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]+):[^@\s]+(?=@)")
 
@@ -41,7 +44,17 @@ class JsonFormatter(logging.Formatter):
         shown |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             shown["traceback"] = self.formatException(record.exc_info)
-        return masked(json.dumps(shown, ensure_ascii=False, default=str))
+        return json.dumps(_all_masked(shown), ensure_ascii=False, default=lambda value: masked(str(value)))
+
+
+def _all_masked(value: Any) -> Any:
+    """Every text of a value masked as it is, before JSON writes a line end as two characters, and numbers too."""
+    if isinstance(value, dict):
+        return {masked(str(name)): _all_masked(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_all_masked(one) for one in value]
+    shown = masked(str(value))
+    return shown if isinstance(value, str) or shown != str(value) else value
 
 
 def set_up_logs(level: str) -> None:

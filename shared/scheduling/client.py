@@ -19,7 +19,7 @@ import aiohttp
 from lxml import etree
 
 from shared.configuration import Configuration, Producer
-from shared.contracts.identifiers import SubjectOfCareId
+from shared.contracts.identifiers import SubjectOfCareId, hsa_key
 from shared.contracts.model import (
     AvailableDate,
     FacilityInfo,
@@ -49,6 +49,7 @@ from shared.scheduling.transport import LOOK_UP_LIMIT, Answer, http_headers, pos
 from shared.scheduling.update_connection import UpdateConnection, open_connection
 
 Result = TypeVar("Result")
+Free = TypeVar("Free", AvailableDate, Timeslot)
 
 READ_OFF_THE_LOOP = 60_000
 """Answers of more bytes (about 60 timeslots) are read in a thread, so that they stall nobody else."""
@@ -161,22 +162,24 @@ class SchedulingClient:
     async def get_available_dates(
         self, facility: str, subject: SubjectOfCareId, window: DateWindow, filters: SearchFilters, context: CallContext
     ) -> tuple[AvailableDate, ...]:
-        """The days within the window that have free timeslots."""
+        """The days within the window that have free timeslots; what names another facility is left out."""
         addressee = self._addressee(facility)
         fields = get_available_dates.to_wire(addressee.facility, subject, window, filters)
-        return await self._look_up(
+        found = await self._look_up(
             Interaction.GET_AVAILABLE_DATES, addressee, fields, get_available_dates.from_wire, context
         )
+        return _asked_for(found, addressee, Interaction.GET_AVAILABLE_DATES)
 
     async def get_available_timeslots(
         self, facility: str, subject: SubjectOfCareId, window: DateWindow, filters: SearchFilters, context: CallContext
     ) -> tuple[Timeslot, ...]:
-        """The free timeslots within the window."""
+        """The free timeslots within the window; what names another facility is left out."""
         addressee = self._addressee(facility)
         fields = get_available_timeslots.to_wire(addressee.facility, subject, window, filters)
-        return await self._look_up(
+        found = await self._look_up(
             Interaction.GET_AVAILABLE_TIMESLOTS, addressee, fields, get_available_timeslots.from_wire, context
         )
+        return _asked_for(found, addressee, Interaction.GET_AVAILABLE_TIMESLOTS)
 
     async def get_supported_service_contracts(self, facility: str) -> frozenset[Interaction]:
         """What the registry says that we may ask of a facility; an unknown facility gives the empty set.
@@ -332,6 +335,19 @@ class SchedulingClient:
         await asyncio.sleep(OLD_CONNECTIONS_KEPT)
         await session.close()
         del self._retired[session]
+
+
+def _asked_for(found: tuple[Free, ...], addressee: Addressee, interaction: Interaction) -> tuple[Free, ...]:
+    """What is of the facility that was asked: another's could be chosen, and would be sent where it isn't."""
+    own = {None, addressee.facility}
+    for named in {one.healthcare_facility for one in found} - own:
+        if named is not None and hsa_key(named) == hsa_key(addressee.facility):
+            own.add(named)
+    kept = tuple(one for one in found if one.healthcare_facility in own)
+    if len(kept) < len(found):
+        count = len(found) - len(kept)
+        log.warning("%s: %d of %s name another facility and are left out", addressee.name, count, interaction.value)
+    return kept
 
 
 def _understand(

@@ -27,6 +27,7 @@ from shared.scheduling.transport import LOOK_UP_LIMIT
 from tests.builders.scheduling import (
     CONSUMER,
     FACILITY,
+    OTHER_FACILITY,
     a_configuration,
     a_context,
     a_subject,
@@ -339,6 +340,35 @@ async def test_an_answer_about_another_booking_is_not_believed() -> None:
             await details(a_configuration(system.url))
     async with a_raw_booking_system(says(http(nameless))) as system:
         assert await details(a_configuration(system.url)) is not None
+
+
+async def test_what_is_of_another_facility_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """A day or a timeslot that names another facility than the one asked, however written, is never offered."""
+    free = (
+        "<c:startTimeInclusive>20260120100000</c:startTimeInclusive>"
+        "<c:endTimeExclusive>20260120102000</c:endTimeExclusive>"
+    )
+    named = (f"<c:healthcare_facility>{one}</c:healthcare_facility>" for one in (FACILITY.lower(), OTHER_FACILITY))
+    timeslots = "".join(f"<r:timeslotDetail>{free}{one}</r:timeslotDetail>" for one in ("", *named))
+    days = "".join(
+        "<r:performerAvailabilityByDate>"
+        f"<r:healthcare_facility>{one}</r:healthcare_facility><r:date>{day}</r:date>"
+        "</r:performerAvailabilityByDate>"
+        for one, day in ((FACILITY, "20260120000000"), (OTHER_FACILITY, "20260121000000"))
+    )
+    answers = [
+        http(an_envelope(an_answer(Interaction.GET_AVAILABLE_TIMESLOTS, timeslots))),
+        http(an_envelope(an_answer(Interaction.GET_AVAILABLE_DATES, days))),
+    ]
+    async with a_raw_booking_system(says(answers[0])) as system:
+        async with SchedulingClient(a_configuration(system.url)) as client:
+            found = await client.get_available_timeslots(FACILITY, a_subject(), a_window(), some_filters(), a_context())
+    assert [one.healthcare_facility for one in found] == [None, FACILITY.lower()]
+    async with a_raw_booking_system(says(answers[1])) as system:
+        async with SchedulingClient(a_configuration(system.url)) as client:
+            dates = await client.get_available_dates(FACILITY, a_subject(), a_window(), some_filters(), a_context())
+    assert [one.date.day for one in dates] == [20]
+    assert "north: 1 of GetAvailableTimeslots name another facility and are left out" in caplog.text
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -43,6 +43,16 @@ def test_tokens_need_one_way_of_checking() -> None:
     read_settings({"OMBOKA_AUTH_KEY": "k" * 32}).require_auth()
 
 
+def test_an_issuers_keys_need_its_name_and_whom_its_tokens_are_for() -> None:
+    """Without them a token that the issuer gave somebody for another service would be let in."""
+    keys = {"OMBOKA_AUTH_JWKS_URL": "https://issuer.example/keys"}
+    with pytest.raises(SettingsError) as caught:
+        read_settings(keys).require_auth()
+    assert "OMBOKA_AUTH_ISSUER is not set" in str(caught.value)
+    assert "OMBOKA_AUTH_AUDIENCE is not set" in str(caught.value)
+    read_settings({**keys, "OMBOKA_AUTH_ISSUER": "https://issuer.example", "OMBOKA_AUTH_AUDIENCE": "a"}).require_auth()
+
+
 @pytest.mark.parametrize("name", ["data_keys", "hmac_key", "session_key", "auth_key"])
 def test_a_key_of_the_wrong_form_is_told_without_being_shown(name: str) -> None:
     """Whatever role needs it: the setting is named with how to make it, and what was given isn't repeated."""
