@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ BODY_SECONDS = 12.0
 """How long a request's body may take; a little longer than a handler's own patience, whose answer says why."""
 
 LOOK_SECONDS = 1.0
+CLOSED_AT_ONCE = 10
 
 log = logging.getLogger("omboka.http")
 
@@ -79,6 +81,8 @@ async def serving(
         shutdown_timeout=drain,
         keepalive_timeout=kept,
         auto_decompress=False,  # nobody is asked to compress: a bomb stays the few bytes that it is
+        # aiohttp would round every time over five seconds up to a whole one, and then ping thousands of sockets at once.
+        timeout_ceil_threshold=math.inf,
     )
     await runner.setup()
     idler = asyncio.create_task(_close_idle(runner, used, idle, body))
@@ -102,17 +106,21 @@ async def _close_idle(runner: web.AppRunner, used: set[object], idle: float, bod
         if server is None:
             return
         now = loop.time()
-        used.intersection_update(server.connections)
-        # nothing public tells whether a connection has a request now
-        requests = [(one, one._current_request) for one in server.connections]
-        bodies = [(one, request.content if request is not None else None) for one, request in requests]
-        waiting = [
-            (one, content) for one, content in bodies if (one not in used if content is None else _comes(content))
-        ]
-        since = {one: since.get(one, now) for one in waiting}
-        for (handler, content), began in since.items():
-            if now - began >= (idle if content is None else body) and handler.transport is not None:
-                handler.transport.abort()
+        connections = server.connections
+        used.intersection_update(connections)
+        waiting: dict[tuple[web.RequestHandler, StreamReader | None], float] = {}
+        for one in connections:
+            request = one._current_request  # nothing public tells whether a connection has a request now
+            content = request.content if request is not None else None
+            if one not in used if content is None else _comes(content):
+                waiting[one, content] = since.get((one, content), now)
+        since = waiting
+        overdue = [one for (one, content), began in since.items() if now - began >= (idle if content is None else body)]
+        for number, one in enumerate(overdue, 1):
+            if one.transport is not None:
+                one.transport.abort()
+            if number % CLOSED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # hundreds of them at once would be felt by everybody else
 
 
 def _comes(content: StreamReader) -> bool:
