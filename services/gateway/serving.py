@@ -81,7 +81,7 @@ async def serving(
         shutdown_timeout=drain,
         keepalive_timeout=kept,
         auto_decompress=False,  # nobody is asked to compress: a bomb stays the few bytes that it is
-        # aiohttp would round every time over five seconds up to a whole one, and then ping thousands of sockets at once.
+        # aiohttp would round each time over five seconds up to a whole one, and then ping thousands of sockets at once.
         timeout_ceil_threshold=math.inf,
     )
     await runner.setup()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
+from shared.configuration import Configuration, Simulator
 from shared.settings import Settings
 from tests.builders.deploy import DEPLOY, ROLES, ROOT, declared_metrics, documented, required_by
 
@@ -25,6 +29,41 @@ def test_every_setting_is_told_with_its_default() -> None:
         # Where there may be several, none and no value are the same.
         assert expected == (str(default) if isinstance(default, str | int | float) else expected), name
         assert (expected in (None, ())) == (default in (None, ())), name
+
+
+def configured(model: type[BaseModel], before: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every field of the configuration file by its whole name; one of a booking system or a facility has a star."""
+    for name, one in model.model_fields.items():
+        kinds = [kind for kind in (one.annotation, *get_args(one.annotation)) if isinstance(kind, type)]
+        below = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        if below is None:
+            yield before + name, one
+        elif below is not Simulator:
+            yield from configured(below, f"{before}{name}." + ("*." if get_origin(one.annotation) is dict else ""))
+
+
+def test_every_field_of_the_configuration_is_told_with_its_default() -> None:
+    """By what the roles themselves read; a facility's id is its key in the file."""
+    rows = {name.strip("`"): default.strip("`") for name, default, *_ in documented("The configuration file")}
+    there = dict(configured(Configuration))
+    del there["facilities.*.id"]
+    assert rows.keys() == there.keys()
+    for name, one in there.items():
+        default = one.get_default(call_default_factory=True)
+        if one.is_required():
+            assert rows[name] == "needed", name
+        elif default is None:
+            assert rows[name] == "–", name
+        elif default in ((), ""):
+            assert rows[name] == "none", name
+        elif isinstance(default, tuple):
+            assert rows[name] == ", ".join(str(value) for value in default), name
+        elif isinstance(default, bool):
+            assert rows[name] == str(default).lower(), name
+        elif isinstance(default, str):
+            assert rows[name] == default, name
+        else:
+            assert float(rows[name]) == default, name
 
 
 @pytest.mark.parametrize("role", [*ROLES, "deploy"])
