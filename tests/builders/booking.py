@@ -99,7 +99,7 @@ def a_saga_configuration() -> Configuration:
 
 @dataclass
 class FakeBookingSystem:
-    """One booking, and what happens to the next update. `mishap` is taken once, then all is well again.
+    """One booking, and what happens to the next update. `mishap` is taken once, then `then`, then all is well again.
 
     Kinds: ok, info, error, taken_silently, lost, not_applied, late, resend, fault, fault_applied, vp004, vp008, vp009,
     vp009_applied, malformed, malformed_applied, not_reached, hang, crash_before, crash_after, crash_late.
@@ -110,6 +110,7 @@ class FakeBookingSystem:
     clock: FixedClock
     booking: Timeslot = field(default_factory=a_booking)
     mishap: str = "ok"
+    then: str = "ok"
     keeps_id: bool = True
     late_by: float = 20.0
     silent_until: float = -1.0
@@ -123,6 +124,11 @@ class FakeBookingSystem:
     sends: int = 0
     looks: int = 0
     later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def take_mishap(self) -> str:
+        """What befalls this update; the next one is befallen by what follows it."""
+        kind, self.mishap, self.then = self.mishap, self.then, "ok"
+        return kind
 
     def move_time(self, seconds: float) -> None:
         """Let time pass, and what was to happen meanwhile."""
@@ -159,7 +165,7 @@ class FakeBookingSystem:
         """Open a connection, unless the mishap is that it can't be."""
         await self.gate("connect")
         if self.mishap == "not_reached":
-            self.mishap = "ok"
+            self.take_mishap()
             raise NotReached("refused")
         return FakeConnection(self, request)
 
@@ -195,7 +201,7 @@ class FakeConnection:
     async def send(self) -> UpdateResult:
         """Receive the request as the mishap has it."""
         system = self._system
-        kind, system.mishap = system.mishap, "ok"
+        kind = system.take_mishap()
         system.sends += 1
         try:
             return self._receive(system, kind)

@@ -51,6 +51,15 @@ MISHAPS = (
     "crash_after",
     "crash_late",
 )
+THEN = ("ok", "fault", "not_applied")
+"""What befalls the update after that one: what is sent again fails again, and proves nothing either."""
+
+PACES = ((90.0, 5.0), (90.0, 40.0), (90.0, 80.0), (20.0, 5.0))
+"""Seconds that a booking system takes to settle, and after which it applies what is late.
+
+When it settles soon, the deadline leaves time for more sendings than the rules allow.
+"""
+
 POINTS = ("look", "connect", "purge", "checked", "answer")
 """Where a worker may be stopped; `checked` = between the last check of its lease and the first byte."""
 
@@ -172,6 +181,7 @@ class SagaMachine(RuleBasedStateMachine):
         self.gates = _Gates(self.loop)
         self.saga = SagaUnderTest()
         self.system = self.saga.system
+        self.settle = 0.0
         self.system.gate = self.gates.hold
         self.ledgers: list[_GatedLedger] = []
         self.sagas = {worker: self._a_worker(worker) for worker in WORKERS}
@@ -187,10 +197,11 @@ class SagaMachine(RuleBasedStateMachine):
 
     # What portals and patients do.
 
-    @initialize(facility=st.sampled_from([HOME, OTHER]), keeps_id=st.booleans(), late_by=st.sampled_from([5, 40, 80]))
-    def begin(self, facility: str, keeps_id: bool, late_by: int) -> None:
+    @initialize(facility=st.sampled_from([HOME, OTHER]), keeps_id=st.booleans(), pace=st.sampled_from(PACES))
+    def begin(self, facility: str, keeps_id: bool, pace: tuple[float, float]) -> None:
         """A first rebooking."""
-        self.system.keeps_id, self.system.late_by = keeps_id, float(late_by)
+        self.system.keeps_id = keeps_id
+        self.settle, self.system.late_by = pace
         self.accept(facility)
 
     @rule(facility=st.sampled_from([HOME, OTHER]))
@@ -204,6 +215,7 @@ class SagaMachine(RuleBasedStateMachine):
             new=a_timeslot(start, f"202602{10 + n % 18:02d}102000", facility=facility),
             facility_from=booking.healthcare_facility,
             booking_id=booking.booking_id,
+            settle=self.settle,
         )
         open_one = next((one for one in self.moving if self._state(one) in BLOCKING_STATES), None)
         if open_one is not None:
@@ -240,10 +252,10 @@ class SagaMachine(RuleBasedStateMachine):
 
     # What booking systems and facilities do.
 
-    @rule(kind=st.sampled_from(MISHAPS))
-    def mishap(self, kind: str) -> None:
-        """What befalls the next update."""
-        self.system.mishap = kind
+    @rule(kind=st.sampled_from(MISHAPS), then=st.sampled_from(THEN))
+    def mishap(self, kind: str, then: str) -> None:
+        """What befalls the next update, and the one after it."""
+        self.system.mishap, self.system.then = kind, then
 
     @rule(seconds=st.sampled_from([5.0, 60.0, 150.0]))
     def silent(self, seconds: float) -> None:
@@ -284,7 +296,7 @@ class SagaMachine(RuleBasedStateMachine):
     @rule(
         worker=st.sampled_from(WORKERS),
         point=st.sampled_from(POINTS),
-        meanwhile=st.sampled_from(["ok", "not_applied", "late", "error"]),
+        meanwhile=st.sampled_from(["ok", "not_applied", "late", "error", "fault"]),
         seconds=st.sampled_from([45.0, 400.0]),
     )
     def sleep(self, worker: str, point: str, meanwhile: str, seconds: float) -> None:
@@ -292,7 +304,7 @@ class SagaMachine(RuleBasedStateMachine):
         if worker not in self.tasks:
             self._step(worker, self.moving[-1], point)
             self.what_is_told_is_true()
-            self.system.mishap = meanwhile
+            self.system.mishap, self.system.then = meanwhile, "ok"
             self._live(seconds)
             self._wake(worker)
 
@@ -363,7 +375,8 @@ class SagaMachine(RuleBasedStateMachine):
         return any(task.done() and not task.cancelled() and task.exception() for task in self.tasks.values())
 
     def _end(self) -> None:
-        self.system.mishap, self.system.silent_until, self.system.stale = "ok", -1.0, False
+        self.system.mishap, self.system.then = "ok", "ok"
+        self.system.silent_until, self.system.stale = -1.0, False
         self.saga.log.away = False
         self._wake_all()
         self._live(200_000.0)
@@ -494,7 +507,9 @@ class SagaMachine(RuleBasedStateMachine):
         return free is not None
 
     def _until_due(self) -> float:
-        """Seconds until a row is due, or something happens at the booking system."""
+        """Seconds until a row is due, or something happens at the booking system; what is due now is done at once."""
+        if self.saga.ledger.due(limit=1):
+            return 0.05
         now = self.saga.clock.now().timestamp()
         times = [at for one in self.moving for at in (self._row(one).next_at, self._row(one).lease_until) if at]
         waits = [at - now for at in times] + [at - self.saga.clock.monotonic() for at, _ in self.system.later]
