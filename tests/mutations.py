@@ -73,6 +73,17 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "verify-never-sent",
+        "who says on the way that nothing came is believed without a look",
+        (
+            Change(
+                REBOOK,
+                "                await self._verify_never_sent(row, observed, facility_from, facility_to)",
+                "                await self._never_sent(row, facility_to, observed)",
+            ),
+        ),
+    ),
+    Mutant(
         "look-after-ok",
         "an OK is believed without a look",
         (

@@ -22,6 +22,8 @@ class Proves(StrEnum):
     """Certainly not received: it may be tried again."""
     NEVER_WILL_BE = "never_will_be"
     """Certainly not received, and trying again is pointless until somebody changes the configuration."""
+    CLAIMS_NEVER_WILL_BE = "claims_never_will_be"
+    """Something on the way says that it took nothing; it may not be the last who had it, so a look decides."""
     AMBIGUOUS = "ambiguous"
     """It may have happened: only looking tells."""
 
@@ -29,7 +31,7 @@ class Proves(StrEnum):
 PASSING_PLATFORM_TROUBLE = frozenset({"VP008", "VP012"})
 """The platform's own faults that come before routing and pass by themselves."""
 
-MISCONFIGURED_HTTP = frozenset({401, 403, 404, 405, 413})
+MISCONFIGURED_HTTP = frozenset({401, 403, 404, 413})
 
 
 def classify(observed: UpdateResult | BaseException) -> Proves:
@@ -48,7 +50,7 @@ def classify(observed: UpdateResult | BaseException) -> Proves:
         case PlatformFault(vp_code=code) if code is not None and "VP001" <= code <= "VP015":
             return Proves.NEVER_WILL_BE
         case HttpFailure(http_status=status) if status in MISCONFIGURED_HTTP:
-            return Proves.NEVER_WILL_BE
+            return Proves.CLAIMS_NEVER_WILL_BE
         case _:
             return Proves.AMBIGUOUS
 

@@ -1,7 +1,8 @@
 """What the patient is told of a row: the words and the box for each state. Pure.
 
 OK shows no text though there may be one, INFO and a verified ERROR show theirs; the facility's phone goes along
-whenever the outcome isn't a success. Source: the seed, the pages of error and confirmation; the flow, page 5.
+whenever the outcome isn't a success, unless the configuration no longer has the facility.
+Source: the seed, the pages of error and confirmation; the flow, page 5.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from shared.presentation.yellow_box import yellow_box
 _AT = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
-def waiting(row: Claimed, state: OutcomeState, *, facility: Facility, still: bool = False) -> Outcome:
+def waiting(row: Claimed, state: OutcomeState, *, facility: Facility | None, still: bool = False) -> Outcome:
     """Sending and unknown; `still` = sending has lasted long enough to be told as waiting."""
-    phone = facility.phone if state is OutcomeState.UNKNOWN or still else None
+    phone = facility.phone if facility and (state is OutcomeState.UNKNOWN or still) else None
     return Outcome(state=state, command_id=row.command_id, updated_at=_AT, phone=phone, waiting=still)
 
 
@@ -61,14 +62,14 @@ def rejected(row: Claimed, *, text: str | None, facility: Facility) -> Outcome:
     )
 
 
-def not_applied(row: Claimed, *, problem: Problem | None, facility: Facility) -> Outcome:
+def not_applied(row: Claimed, *, problem: Problem | None, facility: Facility | None) -> Outcome:
     """Verified not done, or certainly never sent; `problem` says why."""
     return Outcome(
         state=OutcomeState.NOT_APPLIED,
         command_id=row.command_id,
         updated_at=_AT,
         booking_id=row.booking_id,
-        phone=facility.phone,
+        phone=facility.phone if facility else None,
         problem=problem.public(row.sealed.language) if problem else None,
     )
 
@@ -85,6 +86,7 @@ def other_time(row: Claimed, actual: Timeslot, *, facility: Facility) -> Outcome
     )
 
 
-def manual(row: Claimed, *, facility: Facility) -> Outcome:
+def manual(row: Claimed, *, facility: Facility | None) -> Outcome:
     """Nothing can be proven: contact the facility."""
-    return Outcome(state=OutcomeState.MANUAL, command_id=row.command_id, updated_at=_AT, phone=facility.phone)
+    phone = facility.phone if facility else None
+    return Outcome(state=OutcomeState.MANUAL, command_id=row.command_id, updated_at=_AT, phone=phone)

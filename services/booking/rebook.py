@@ -104,7 +104,7 @@ class Saga:
     async def _story(self, row: Claimed) -> None:
         facilities = self._facilities(row)
         if facilities is None:
-            await self._manual_for_lack_of_configuration(row)
+            await self._without_configuration(row)
             return
         places = self._places.get(row.producer) or asyncio.Semaphore(1)
         async with self._holding(row), places:
@@ -249,6 +249,8 @@ class Saga:
                 await self._try_later(row, retry_after=getattr(observed, "retry_after", None))
             case Proves.NEVER_WILL_BE:
                 await self._never_sent(row, facility_to, observed)
+            case Proves.CLAIMS_NEVER_WILL_BE:
+                await self._verify_never_sent(row, observed, facility_from, facility_to)
             case Proves.CLAIMS_CONFIRMED:
                 seen = await self._look(row, facility_from, facility_to, patience=self._deps.schedule.look_patience)
                 # Nowhere, though both facilities answered, contradicts it: it may have been moved on since.
@@ -284,6 +286,18 @@ class Saga:
                 await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
             case _:
                 await self._unknown(row, facility_to, code=ResultCode.ERROR.value, text=text)
+
+    async def _verify_never_sent(
+        self, row: Claimed, observed: object, facility_from: Facility, facility_to: Facility
+    ) -> None:
+        seen = await self._look(row, facility_from, facility_to)
+        match seen.where:
+            case Where.AT_TARGET:
+                await self._confirm(row, facility_to, code=None, text=None, look=seen)
+            case Where.AT_OLD:
+                await self._never_sent(row, facility_to, observed, watched=True)
+            case _:
+                await self._unknown(row, facility_to)
 
     # Finding out.
 
@@ -384,7 +398,7 @@ class Saga:
     async def _unknown(
         self,
         row: Claimed,
-        facility_to: Facility,
+        facility_to: Facility | None,
         *,
         code: str | None = None,
         text: str | None = None,
@@ -410,27 +424,43 @@ class Saga:
         wait = backoff(self._deps.schedule, row.tries, self._deps.chance)
         await self._stay(row, None, next_in=max(wait, retry_after or 0.0), tries=row.tries + 1)
 
-    async def _never_sent(self, row: Claimed, facility_to: Facility, failure: object) -> None:
+    async def _never_sent(
+        self, row: Claimed, facility_to: Facility | None, failure: object, *, watched: bool = False
+    ) -> None:
         code = getattr(failure, "vp_code", None)
+        name, phone = (facility_to.name, facility_to.phone) if facility_to else (None, None)
         if code in ("VP004", "VP007"):
             reason = NotEligible.CONTRACT_MISSING if code == "VP004" else NotEligible.NOT_OFFERED
             kind = ProblemType.FACILITY_NOT_ELIGIBLE
-            problem = Problem(type=kind, facility=facility_to.name, phone=facility_to.phone, reason=reason.value)
+            problem = Problem(type=kind, facility=name, phone=phone, reason=reason.value)
         else:
-            problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, facility=facility_to.name, phone=facility_to.phone)
+            problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, facility=name, phone=phone)
         if failure is not None:
             log.error("row %s: the booking system can't be sent to: %s", row.id, failure)
         outcome = told.not_applied(row, problem=problem, facility=facility_to)
-        why = row.reason or "not_sent"
-        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=self._first_watch(row), reason=why)
+        next_in = self._deps.schedule.watch[0] if watched else self._first_watch(row)
+        await self._move(row, RowState.NOT_APPLIED, outcome, next_in=next_in, reason=row.reason or "not_sent")
 
     def _first_watch(self, row: Claimed) -> float | None:
         """Seconds until the watcher looks at a row that ends unsent: never, unless it was sent once and settled."""
         return self._deps.schedule.watch[0] if row.reason == SETTLED else None
 
-    async def _manual_for_lack_of_configuration(self, row: Claimed) -> None:
+    async def _without_configuration(self, row: Claimed) -> None:
+        """Nobody can be asked or sent to: what was never sent ends at its deadline, of the rest a person has to ask."""
         log.error("row %s: its facilities are no longer in the configuration", row.id)
-        await self._stay(row, None, next_in=60.0)
+        facility_to, give_up = self._deps.configuration.facility(row.facility_to), self._deps.schedule.give_up
+        match row.state:
+            case RowState.ACCEPTED if row.now >= row.deadline_at:
+                row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
+                await self._never_sent(row, facility_to, None)
+            case RowState.PRECHECKED if row.now >= row.deadline_at:
+                await self._never_sent(row, facility_to, None)
+            case RowState.SENDING:
+                await self._unknown(row, facility_to)
+            case RowState.UNKNOWN if row.now - (row.sent_at or row.created_at) >= give_up:
+                await self._move(row, RowState.MANUAL, told.manual(row, facility=facility_to), next_in=None)
+            case _:
+                await self._stay(row, None, next_in=60.0 if row.now - row.created_at < give_up else None)
 
     async def _move(
         self, row: Claimed, state: RowState, outcome: Outcome | None, *, next_in: float | None, **values: Any
@@ -487,9 +517,13 @@ class Saga:
         context = self._context(row, timeout=patience)
         sent = row.attempt > 0
         try:
-            return await look(
-                self._deps.systems, row.sealed, facility_from, facility_to, row.booking_id, context, sent=sent
-            )
+            # Both of a look's calls together are waited for no longer.
+            async with asyncio.timeout(patience):
+                return await look(
+                    self._deps.systems, row.sealed, facility_from, facility_to, row.booking_id, context, sent=sent
+                )
+        except TimeoutError:
+            return Look(Where.SILENT)
         except Exception:
             log.exception("row %s: a look ended in an unforeseen error", row.id)
             return Look(Where.SILENT)

@@ -68,8 +68,8 @@ class ConnectionBroken(SchedulingFailure):
 class HttpFailure(SchedulingFailure):
     """Raised for an HTTP status without a SOAP answer; `http_status` says which.
 
-    401, 403, 404, 405 and 413 prove that nothing took the request; 429 and 503 don't (a proxy may answer so after
-    it has passed the request on).
+    401, 403, 404, 405 and 413 say that nothing took the request, which a proxy may say in error: what became of an
+    update is for a look to prove. 429 and 503 don't even say it.
     """
 
     kind = "http"

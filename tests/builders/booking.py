@@ -36,6 +36,7 @@ from shared.messaging.event_log_memory import MemoryEventLog
 from shared.presentation.yellow_box import yellow_box
 from shared.scheduling.failures import (
     ConnectionBroken,
+    HttpFailure,
     NotReached,
     PlatformFault,
     ProducerFault,
@@ -102,7 +103,8 @@ class FakeBookingSystem:
     """One booking, and what happens to the next update. `mishap` is taken once, then `then`, then all is well again.
 
     Kinds: ok, info, error, taken_silently, lost, not_applied, late, resend, fault, fault_applied, vp004, vp008, vp009,
-    vp009_applied, malformed, malformed_applied, not_reached, hang, crash_before, crash_after, crash_late.
+    vp009_applied, http404, http404_applied, malformed, malformed_applied, not_reached, hang, crash_before,
+    crash_after, crash_late.
 
     `stale` = a look that is answered as if nothing had been applied, once.
     """
@@ -122,6 +124,7 @@ class FakeBookingSystem:
     gate: Gate = open_gate
     journal: list[tuple[float, str]] = field(default_factory=list)
     sends: int = 0
+    requests: list[UpdateRequest] = field(default_factory=list)
     looks: int = 0
     later: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
@@ -203,13 +206,23 @@ class FakeConnection:
         system = self._system
         kind = system.take_mishap()
         system.sends += 1
+        system.requests.append(self._request)
         try:
             return self._receive(system, kind)
         finally:
             await system.gate("answer")
 
     def _receive(self, system: FakeBookingSystem, kind: str) -> UpdateResult:
-        applied = kind in ("ok", "info", "lost", "resend", "fault_applied", "vp009_applied", "malformed_applied")
+        applied = kind in (
+            "ok",
+            "info",
+            "lost",
+            "resend",
+            "fault_applied",
+            "vp009_applied",
+            "http404_applied",
+            "malformed_applied",
+        )
         if kind == "crash_before":
             raise Crash
         if applied or kind == "crash_after":
@@ -237,6 +250,8 @@ class FakeConnection:
             "vp008": PlatformFault("VP008", vp_code="VP008"),
             "vp009": PlatformFault("VP009", vp_code="VP009"),
             "vp009_applied": PlatformFault("VP009", vp_code="VP009"),
+            "http404": HttpFailure("HTTP 404", http_status=404),
+            "http404_applied": HttpFailure("HTTP 404", http_status=404),
             "malformed": Unreadable("wrong element"),
             "malformed_applied": Unreadable("wrong element"),
             "lost": ConnectionBroken("cut"),

@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -43,6 +43,8 @@ MISHAPS = (
     "vp008",
     "vp009",
     "vp009_applied",
+    "http404",
+    "http404_applied",
     "malformed",
     "malformed_applied",
     "not_reached",
@@ -180,6 +182,8 @@ class SagaMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.gates = _Gates(self.loop)
         self.saga = SagaUnderTest()
+        # A look's patience is real time, which a worker that a story stops has none of.
+        self.saga.schedule = replace(self.saga.schedule, look_patience=3600.0)
         self.system = self.saga.system
         self.settle = 0.0
         self.system.gate = self.gates.hold

@@ -82,9 +82,9 @@ def _judge_update(status: int, body: bytes, found: object) -> None:
         told = "ERROR" if proven is Proves.CLAIMS_REJECTED else "OK or INFO"
         if said not in (("ERROR",) if proven is Proves.CLAIMS_REJECTED else ("OK", "INFO")):
             raise WrongOutcome(f"read as {told}, and the answer says {said}")
-    elif proven in (Proves.NOT_SENT, Proves.NEVER_WILL_BE) and (
-        (status == 200 and b"Fault" not in body) or (b"VP0" not in body and status not in (401, 403, 404, 405, 413))
-    ):
+    elif proven is Proves.CLAIMS_NEVER_WILL_BE and status not in (401, 403, 404, 413):
+        raise WrongOutcome(f"read as {proven}, which its status doesn't say")
+    elif proven in (Proves.NOT_SENT, Proves.NEVER_WILL_BE) and (b"Fault" not in body or b"VP0" not in body):
         raise WrongOutcome(f"read as {proven}, which nothing in the answer proves")
 
 

@@ -28,8 +28,8 @@ ROWS: list[tuple[UpdateResult | BaseException, Proves]] = [
         for code in (f"VP{n:03d}" for n in (1, 2, 3, 4, 5, 6, 7, 10, 11, 13, 14, 15))
     ),
     (PlatformFault("VP099", vp_code="VP099"), Proves.AMBIGUOUS),
-    *((HttpFailure("x", http_status=s), Proves.NEVER_WILL_BE) for s in (401, 403, 404, 413)),
-    *((HttpFailure("x", http_status=s), Proves.AMBIGUOUS) for s in (307, 429, 500, 502, 503, 504)),
+    *((HttpFailure("x", http_status=s), Proves.CLAIMS_NEVER_WILL_BE) for s in (401, 403, 404, 413)),
+    *((HttpFailure("x", http_status=s), Proves.AMBIGUOUS) for s in (307, 400, 405, 429, 500, 502, 503, 504)),
     (ProducerFault("fault"), Proves.AMBIGUOUS),
     (TimedOut("late"), Proves.AMBIGUOUS),
     (ConnectionBroken("reset"), Proves.AMBIGUOUS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from shared.contracts.sections import OutcomeState
 from shared.ledger.port import Accepted
-from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking
+from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking, open_gate
 
 
 @pytest.fixture
@@ -178,6 +179,104 @@ async def test_a_missing_route_ends_it_as_not_eligible(saga: SagaUnderTest) -> N
     assert outcome.state is OutcomeState.NOT_APPLIED
     assert outcome.problem is not None
     assert outcome.problem["reason"] == "contract_missing"
+
+
+async def test_a_refusal_by_http_is_believed_only_after_a_look(saga: SagaUnderTest) -> None:
+    """404 without SOAP: one look, then it ends as never sent, and the watcher looks once more."""
+    saga.system.mishap = "http404"
+    accepted = await saga.accept()
+    outcome = await saga.run(accepted)
+    assert outcome.state is OutcomeState.NOT_APPLIED
+    assert outcome.problem is not None
+    assert outcome.problem["type"].endswith("facility-unavailable")
+    assert (saga.system.sends, saga.system.looks) == (1, 2)
+    saga.system.apply(saga.system.requests[-1])
+    await saga.watch()
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+
+
+async def test_a_refusal_by_http_of_what_was_done_is_confirmed(saga: SagaUnderTest) -> None:
+    """A proxy lost the answer and made up one of its own: the booking is at the new time."""
+    saga.system.mishap = "http404_applied"
+    assert (await saga.run(await saga.accept())).state is OutcomeState.CONFIRMED
+    assert saga.is_at_target()
+
+
+async def test_a_refusal_by_http_that_nobody_can_look_after_is_unknown(saga: SagaUnderTest) -> None:
+    """Silence proves nothing: it is found out later."""
+    saga.system.mishap = "http404"
+    accepted = await saga.accept()
+
+    async def falls_silent(point: str) -> None:
+        if point == "answer":
+            saga.system.silent_until = saga.clock.monotonic() + 60.0
+
+    saga.system.gate = falls_silent
+    await saga.step(accepted.row_id)
+    assert saga.outcome(accepted).state is OutcomeState.UNKNOWN
+    saga.system.gate = open_gate
+    assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
+
+
+async def test_waiting_is_told_while_an_update_takes_long(saga: SagaUnderTest) -> None:
+    """Still sending, said to be waiting, with the phone; it is sent once and ends as if nothing had been."""
+    saga.schedule = replace(saga.schedule, waiting_told_after=0.01)
+    worker = saga.a_worker("patient")
+    accepted = await saga.accept()
+    told = []
+
+    async def takes_long(point: str) -> None:
+        while point == "answer" and not told:
+            outcome = saga.outcome(accepted)
+            told.extend([outcome] if outcome.waiting else [])
+            await asyncio.sleep(0)
+
+    saga.system.gate = takes_long
+    await worker.step(accepted.row_id)
+    worker.close()
+    assert [(one.state, one.phone) for one in told] == [(OutcomeState.SENDING, "08-1")]
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+    assert saga.system.sends == 1
+
+
+async def test_an_ok_waits_for_its_look_only_so_long(saga: SagaUnderTest) -> None:
+    """Both calls of a look together: an OK that no look answers in time is told, and looked at again later."""
+    saga.schedule = replace(saga.schedule, look_patience=0.05)
+    worker = saga.a_worker("patient")
+    accepted = await saga.accept()
+
+    async def hangs(point: str) -> None:
+        if point == "look" and saga.system.sends:
+            await asyncio.Event().wait()
+
+    saga.system.gate = hangs
+    await worker.step(accepted.row_id)
+    worker.close()
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+    row = saga.ledger.show(accepted.row_id)
+    assert row is not None
+    assert row["evidence"]["verified"] is False
+    assert row["next_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("mishap", "ends"),
+    [(None, OutcomeState.NOT_APPLIED), ("lost", OutcomeState.MANUAL), ("crash_after", OutcomeState.MANUAL)],
+)
+async def test_what_the_configuration_no_longer_has_comes_to_an_end(
+    saga: SagaUnderTest, mishap: str | None, ends: OutcomeState
+) -> None:
+    """Never sent: at its deadline, and the booking is free again. Sent: a person has to ask; there is no phone to show."""
+    accepted = await saga.accept()
+    if mishap is not None:
+        saga.system.mishap, saga.system.silent_until = mishap, -1.0
+        await saga.step(accepted.row_id)
+    saga.configuration = saga.configuration.model_copy(update={"facilities": {}})
+    saga.sagas[1].close()
+    saga.schedule = replace(saga.schedule, give_up=900.0)
+    saga.sagas[1] = saga.a_worker("later")
+    outcome = await saga.run(accepted, seconds=2_000, worker=1)
+    assert (outcome.state, outcome.phone) == (ends, None)
 
 
 async def test_a_system_that_never_answers_ends_as_not_sent(saga: SagaUnderTest) -> None:
