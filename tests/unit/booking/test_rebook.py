@@ -266,7 +266,7 @@ async def test_an_ok_waits_for_its_look_only_so_long(saga: SagaUnderTest) -> Non
 async def test_what_the_configuration_no_longer_has_comes_to_an_end(
     saga: SagaUnderTest, mishap: str | None, ends: OutcomeState
 ) -> None:
-    """Never sent: at its deadline, and the booking is free again. Sent: a person has to ask; there is no phone to show."""
+    """Never sent: at its deadline, and the booking is free again. Sent: a person has to ask, and no phone is shown."""
     accepted = await saga.accept()
     if mishap is not None:
         saga.system.mishap, saga.system.silent_until = mishap, -1.0
