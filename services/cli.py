@@ -302,6 +302,7 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("id")
     resolve.add_argument("--as", dest="state", required=True, choices=["confirmed", "not_applied", "other_time"])
     resolve.add_argument("--reason", required=True, help="how you know; kept with the row")
+    resolve.add_argument("--at", metavar="YYYY-MM-DDTHH:MM", help="other_time: the time that really holds")
     actions.add_parser("purge", help="erase what has been kept for as long as it may be")
 
     audit = add("audit", _audit, "Check that the record of who read and changed what stands as it was written.")

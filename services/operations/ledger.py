@@ -15,10 +15,12 @@ from typing import Any
 from shared.audit.audit_log import STANDARD_OUTPUT, AuditLog, StandardError, sink_of
 from shared.audit.chain import Access
 from shared.clock import SystemClock
+from shared.contracts.civil_time import CivilTime
 from shared.contracts.sections import Outcome, OutcomeState
 from shared.ledger.ledger import Ledger
-from shared.ledger.port import LedgerUnavailable
+from shared.ledger.port import LedgerUnavailable, Sealed
 from shared.ledger.transitions import ForbiddenMove, RowState
+from shared.presentation.yellow_box import yellow_box
 from shared.sealing import Sealer
 from shared.settings import Settings
 
@@ -38,8 +40,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     sink = StandardError() if settings.audit in (None, STANDARD_OUTPUT) else sink_of(settings.audit)
     audit = AuditLog(sink, sealer.digest, SystemClock(), role="ledger")
     try:
+        # Noted before it is done as well: what can't be noted isn't done.
+        audit.note(_access(arguments, "asked"))
         code = _do(ledger, arguments)
-        audit.note(_access(arguments, code))
+        audit.note(_access(arguments, "done" if code == 0 else "refused"))
         return code
     except LedgerUnavailable as error:
         print(f"omboka: {error}", file=sys.stderr)
@@ -49,15 +53,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         audit.close()
 
 
-def _access(arguments: argparse.Namespace, code: int) -> Access:
+def _access(arguments: argparse.Namespace, outcome: str) -> Access:
     """An operator's access; whose rebooking it is, the ledger knows."""
     return Access(
         at=dt.datetime.now(dt.UTC),
         actor=getpass.getuser(),
         actor_type="operator",
         subject=None,
-        act=f"ledger {arguments.action}",
-        outcome="done" if code == 0 else "refused",
+        act=" ".join(("ledger", arguments.action, *filter(None, [getattr(arguments, "state", None)]))),
+        outcome=outcome,
         of=getattr(arguments, "id", None),
     )
 
@@ -89,8 +93,11 @@ def _show(ledger: Ledger, some_id: str) -> int:
 
 def _resolve(ledger: Ledger, arguments: argparse.Namespace) -> int:
     state = RowState(arguments.state)
-    # The time and the command id are the ledger's to fill in.
-    outcome = Outcome(state=OutcomeState(arguments.state), command_id="", updated_at=dt.datetime.now(dt.UTC))
+    try:
+        outcome = _outcome(state, ledger.sealed(arguments.id), arguments.at)
+    except ValueError as error:
+        print(f"omboka: {error}", file=sys.stderr)
+        return 2
     try:
         ledger.resolve(arguments.id, state, outcome=outcome, reason=arguments.reason, by=getpass.getuser())
     except LookupError:
@@ -101,6 +108,21 @@ def _resolve(ledger: Ledger, arguments: argparse.Namespace) -> int:
         return 1
     print(f"row {arguments.id} is now {state.value}; the patient is told within seconds")
     return 0
+
+
+def _outcome(state: RowState, sealed: Sealed | None, at: str | None) -> Outcome:
+    """What the patient is told; the update's time and the command id are the ledger's to fill in. Raises ValueError."""
+    if (state is RowState.OTHER_TIME) != (at is not None):
+        raise ValueError("--at says which time really holds: it is needed with --as other_time, and with nothing else")
+    summary = None
+    if sealed is not None and state is RowState.CONFIRMED:
+        summary = sealed.summary
+    elif sealed is not None and at is not None:
+        start = CivilTime(dt.datetime.strptime(at, "%Y-%m-%dT%H:%M").strftime("%Y%m%d%H%M%S"))
+        actual = sealed.old.model_copy(update={"start": start, "end": None})
+        summary = yellow_box(actual, facility=None, language=sealed.language)
+    told = OutcomeState(state.value)
+    return Outcome(state=told, command_id="", updated_at=dt.datetime.now(dt.UTC), summary=summary)
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

@@ -495,6 +495,12 @@ class Ledger:
                 "notes": [_readable(one) for one in notes],
             }
 
+    def sealed(self, row_id: str) -> Sealed | None:
+        """The personal part of a row; None when there is no such row, or that part was erased."""
+        with transaction(self.engine) as connection:
+            row = connection.execute(select(rebooking_row.c.sealed).where(rebooking_row.c.id == row_id)).first()
+        return self._sealer.open_model(Sealed, row.sealed) if row is not None and row.sealed is not None else None
+
     def resolve(self, row_id: str, state: RowState, *, outcome: Outcome, reason: str, by: str) -> LedgerEvent:
         """Say what became of a row in MANUAL, with the operator's reason. Raises ForbiddenMove, LookupError."""
         c = rebooking_row.c

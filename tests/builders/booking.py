@@ -280,10 +280,10 @@ class AwayLog(MemoryEventLog):
 class SagaUnderTest:
     """A ledger, a booking system, an event log and workers, all under one virtual clock."""
 
-    def __init__(self, folder: Path | None = None, **system: Any) -> None:
+    def __init__(self, folder: Path | None = None, *, sealer: Sealer | None = None, **system: Any) -> None:
         self.clock = FixedClock(START)
         self.system = FakeBookingSystem(self.clock, **system)
-        self.sealer = Sealer([Fernet.generate_key().decode()], "k" * 32)
+        self.sealer = sealer or Sealer([Fernet.generate_key().decode()], "k" * 32)
         self._own = tempfile.TemporaryDirectory(prefix="omboka-saga-") if folder is None else None
         folder = folder or Path(self._own.name if self._own else "")
         url = f"sqlite:///{folder}/ledger.db"

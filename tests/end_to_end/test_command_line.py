@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from services.cli import main
 from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from shared.clock import SystemClock
+from shared.contracts.sections import OutcomeState
+from shared.sealing import Sealer
+from tests.builders.booking import SagaUnderTest
 from tests.end_to_end.stacks import ALMBY, LINDANGEN, Stack, a_configuration, embedded
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +244,60 @@ async def test_an_empty_ledger_is_listed(tmp_path: Path) -> None:
     code, _, err = await omboka("ledger", "show", "nobody", OMBOKA_DATABASE_URL=url, **keys)
     assert code == 1
     assert "there is no rebooking nobody" in err
+
+
+RESOLVED = [
+    ("confirmed", (), "2026-02-10", "10:00"),
+    ("other_time", ("--at", "2026-03-01T08:00"), "2026-03-01", "08:00"),
+    ("not_applied", (), None, None),
+]
+
+
+@pytest.mark.parametrize(("state", "more", "date", "start"), RESOLVED, ids=lambda one: str(one))
+async def test_a_rebooking_that_needs_a_person_is_resolved_by_hand(
+    tmp_path: Path, state: str, more: tuple[str, ...], date: str | None, start: str | None
+) -> None:
+    """Listed, shown, resolved once, with the time that holds told to the patient; who did it is in the audit log."""
+    made = new_keys()
+    saga = SagaUnderTest(tmp_path, sealer=Sealer([made["data_keys"]], made["hmac_key"]))
+    saga.schedule = replace(saga.schedule, give_up=900.0)
+    saga.sagas.append(saga.a_worker("later"))
+    saga.system.mishap, accepted = "lost", await saga.accept()
+    await saga.step(accepted.row_id)
+    saga.system.silent_until = 1e9
+    assert (await saga.run(accepted, seconds=8_000, worker=2)).state is OutcomeState.MANUAL
+    saga.close()
+    environment = {f"OMBOKA_{name.upper()}": value for name, value in made.items()}
+    environment |= {"OMBOKA_DATABASE_URL": str(saga.ledger.engine.url), "OMBOKA_AUDIT": str(tmp_path / "audit")}
+
+    async def ledger(*arguments: str) -> tuple[int, str, str]:
+        return await omboka("ledger", *arguments, **environment)
+
+    for listed in ("list", "unresolved"):
+        assert accepted.row_id in (await ledger(listed))[1]
+    code, out, _ = await ledger("show", accepted.row_id)
+    shown = json.loads(out)
+    assert (shown["state"], [one["proves"] for one in shown["attempts"]]) == ("manual", ["ambiguous"])
+    assert "Tolvan" not in out
+    because = ("--reason", "spoke to the facility")
+    wrong = () if more else ("--at", "2026-03-01T08:00")
+    code, _, err = await ledger("resolve", accepted.row_id, "--as", state, *because, *wrong)
+    assert (code, "--at says which time really holds" in err) == (2, True)
+    code, out, err = await ledger("resolve", accepted.row_id, "--as", state, *because, *more)
+    assert (code, err) == (0, "")
+    code, _, err = await ledger("resolve", accepted.row_id, "--as", state, *because, *more)
+    assert (code, "only a row in manual" in err) == (1, True)
+    told = saga.outcome(accepted)
+    heading = told.summary.heading if told.summary else None
+    assert (told.state.value, heading and heading.date, heading and heading.start) == (state, date, start)
+    saga.ledger.close()
+    entries = [json.loads(line) for file in (tmp_path / "audit").iterdir() for line in file.read_text().splitlines()]
+    acts = [
+        one["outcome"]
+        for one in entries
+        if one.get("of") == accepted.row_id and one["act"] == f"ledger resolve {state}"
+    ]
+    assert sorted(acts) == ["asked", "asked", "asked", "done", "refused", "refused"]
 
 
 def test_a_health_check_costs_next_to_nothing() -> None:
