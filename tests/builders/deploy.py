@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -18,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 ROLES = ("gateway", "availability", "booking")
 
+VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::?-(?P<default>[^}]*))?\}")
+"""A variable as the compose file names it, with what it is when nobody sets it."""
+
 SETTINGS = frozenset(f"OMBOKA_{one.name.upper()}" for one in fields(Settings))
 
 
@@ -30,6 +34,12 @@ def compose() -> dict[str, Any]:
     """The compose file, its anchors resolved."""
     content: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text(encoding="utf-8"))
     return content
+
+
+def image_of(service: str) -> str:
+    """The image that a service of the compose file runs in this environment."""
+    image: str = compose()["services"][service]["image"]
+    return VARIABLE.sub(lambda found: os.environ.get(found["name"]) or found["default"] or "", image)
 
 
 def manifests() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +20,7 @@ from tests.end_to_end.portal import Portal
 from tests.end_to_end.stacks import PATIENTS
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCALE = {"gateway": 2, "availability": 4, "booking": 2}
 PARTS = ("nginx", *SCALE, "simulator", "prometheus")
 """What is started, with what it needs; Grafana's image can't be had everywhere."""
@@ -31,10 +35,10 @@ class Compose:
     prometheus: int
     tag: str
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, profiles: Sequence[str] = ("demo", "observability")) -> str:
         """Run a compose command; what it says when it fails is the test's failure."""
         command = ["docker", "compose", "-p", self.name, "-f", "deploy/docker-compose.yml"]
-        command += ["--profile", "demo", "--profile", "observability"]
+        command += [part for profile in profiles for part in ("--profile", profile)]
         environment = {
             **os.environ,
             "OMBOKA_PORT": str(self.port),
@@ -47,6 +51,26 @@ class Compose:
         if done.returncode != 0:
             pytest.fail(f"docker compose {' '.join(arguments)}:\n{done.stderr[-3000:]}", pytrace=False)
         return done.stdout
+
+    def up_by_the_readme(self) -> None:
+        """Run the two lines of the README, one after the other; after each every container is well, or ended well."""
+        lines = re.findall(
+            r"^docker compose -f deploy/docker-compose.yml --profile demo (up .*)$", README, re.MULTILINE
+        )
+        assert len(lines) == 2, "the README brings the demo up otherwise now"
+        for line in lines:
+            self.run(*shlex.split(line, comments=True), profiles=["demo"])
+            states = self.states()
+            assert {"nginx", *SCALE, "simulator", "prepare", "demo", "deploy"} <= {service for service, _ in states}
+            assert {state for _, state in states} <= {"healthy", "exited 0"}, states
+
+    def states(self) -> list[tuple[str, str]]:
+        """Each container's service and how it is: its health, `running` where nobody looks, or `exited` and a code."""
+        told = [json.loads(line) for line in self.run("ps", "--all", "--format", "json").splitlines()]
+        return [
+            (one["Service"], f"exited {one['ExitCode']}" if one["State"] == "exited" else one["Health"] or one["State"])
+            for one in told
+        ]
 
     def up(self) -> None:
         """Bring everything up, healthy, scaled."""
@@ -67,9 +91,9 @@ class Compose:
         """The development key that the system has made for itself; read once, as its reader may be away later."""
         return self.run("exec", "-T", "gateway", "cat", "/prepared/auth_key")
 
-    def portal(self, patient: str = "saga") -> Portal:
+    def portal(self, patient: str = "saga", **claims: Any) -> Portal:
         """A demo patient's portal."""
-        return Portal(self.url, self.auth_key, PATIENTS[patient])
+        return Portal(self.url, self.auth_key, PATIENTS[patient], **claims)
 
 
 def docker(*arguments: str, errors: bool = False) -> str:

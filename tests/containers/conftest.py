@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from tests.containers.compose_project import Compose
+from tests.containers.left_behind import nobody_was_named
 
 ROOT = Path(__file__).parents[2]
 TAG = "test"
@@ -39,10 +40,15 @@ def images() -> str:
 
 @pytest.fixture(scope="session")
 def compose(images: str) -> Iterator[Compose]:
-    """The whole system, scaled and healthy from nothing, for every test of this folder; nothing of it is left after."""
+    """The whole system, scaled and healthy from nothing, for every test of this folder; nothing of it is left after.
+
+    Before it is taken down its logs, its Redis and its metrics are looked through for whoever was in the tests.
+    """
     project = Compose(f"omboka-{uuid.uuid4().hex[:8]}", unused_port(), unused_port(), images)
     try:
+        project.up_by_the_readme()
         project.up()
         yield project
+        nobody_was_named(project)
     finally:
         project.run("down", "-v", "--remove-orphans")

@@ -23,7 +23,7 @@ from shared.messaging.celery_app import make_celery
 from shared.messaging.publisher_kombu import KombuPublisher
 from shared.messaging.topology import declare_topology, missing_queues
 from shared.observability.queues import QUEUES, look_at
-from tests.builders.deploy import compose
+from tests.builders.deploy import compose, image_of
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(120)]
 
@@ -61,7 +61,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     service = compose()["services"]["rabbitmq"]
     name, port = f"omboka-rights-{uuid.uuid4().hex[:8]}", unused_port()
     command = ["docker", "run", "-d", "--rm", "--name", name, "-p", f"127.0.0.1:{port}:5672"]
-    command += ["-v", f"{folder}:/prepared:ro", "--entrypoint", service["entrypoint"][0], service["image"]]
+    command += ["-v", f"{folder}:/prepared:ro", "--entrypoint", service["entrypoint"][0], image_of("rabbitmq")]
     # Compose takes $$ for a dollar.
     command += [*service["entrypoint"][1:], *(part.replace("$$", "$") for part in service["command"])]
     subprocess.run(command, check=True, capture_output=True)

@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import subprocess
-import time
 import urllib.error
-import urllib.parse
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 import yaml
 
-from tests.builders.deploy import DEPLOY, ROLES, alerts, dashboard_queries, declared_metrics, documented
-from tests.containers.compose_project import SCALE, Compose
+from tests.builders.deploy import DEPLOY, ROLES, alerts, dashboard_queries, declared_metrics, documented, image_of
+from tests.containers.compose_project import Compose
+from tests.containers.watched import EVERYBODY, Watched, until
 from tests.end_to_end.stacks import LINDANGEN
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
 
-PROMETHEUS = "prom/prometheus:v2.53.3"
+PROMETHEUS = image_of("prometheus")
 BOOKING = "1HZ5-0100001"
-
-
-@dataclass(frozen=True)
-class Watched:
-    """The running system, as Prometheus sees it."""
-
-    compose: Compose
-
-    def ask(self, path: str, **query: str) -> Any:
-        """Ask Prometheus over its own interface."""
-        address = f"http://127.0.0.1:{self.compose.prometheus}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            content = json.load(answer)
-        assert content["status"] == "success"
-        return content["data"]
-
-    def value(self, expression: str) -> list[dict[str, Any]]:
-        """What an expression gives now."""
-        found: list[dict[str, Any]] = self.ask("query", query=expression)["result"]
-        return found
-
-
-async def until(ready: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
-    """Wait for what another process has to do; fails when it doesn't.
-
-    Prometheus looks every ten seconds and believes a process that went away with itself for another minute.
-    """
-    ends = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > ends:
-            pytest.fail(f"{what}: not within {seconds:g} s", pytrace=False)
-        await asyncio.sleep(0.5)  # another process can't be awaited otherwise
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +44,7 @@ async def used(watched: Watched) -> Watched:
 
 async def test_every_process_is_found_and_read(watched: Watched) -> None:
     """Every gateway, every worker, the broker and Prometheus itself: by name, without being written down."""
-
-    def up() -> dict[str, int]:
-        return {one["metric"]["job"]: int(one["value"][1]) for one in watched.value("sum by (job) (up)")}
-
-    everybody = {**SCALE, "rabbitmq": 1, "prometheus": 1}
-    await until(lambda: up() == everybody, "every process is read")
+    await until(lambda: watched.up() == EVERYBODY, "every process is read")
     targets = watched.ask("targets", state="active")["activeTargets"]
     assert {target["health"] for target in targets} == {"up"}
 

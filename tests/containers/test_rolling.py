@@ -12,7 +12,7 @@ from itertools import cycle, islice
 import pytest
 
 from tests.containers.compose_project import SCALE, Compose, docker, state_of, wait_until_healthy
-from tests.containers.moving import client, come_to_timeslots, confirm
+from tests.containers.moving import booking_of, client, come_to_timeslots, confirm
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(3000)]
 
@@ -36,10 +36,7 @@ class Load:
 
     async def patient(self, compose: Compose, name: str) -> None:
         """One of them, until it is over; a section that fails or an outcome that isn't confirmed is a failed client."""
-        async with compose.portal(name) as portal:
-            listed = (await portal.bookings())["bookings"]
-        booking = next(one for one in listed if one["can_rebook"])
-        facility, booking_id = booking["facility"], booking["booking_id"]
+        facility, booking_id = await booking_of(compose, name)
         async with client(compose, name) as ws:
             while not self.over:
                 try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.builders.deploy import DEPLOY, ROLES, SETTINGS, compose, required_by, setting_of
+from tests.builders.deploy import DEPLOY, ROLES, SETTINGS, VARIABLE, compose, required_by, setting_of
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 OURS = sorted(name for name, one in SERVICES.items() if "build" in one)
@@ -40,6 +41,31 @@ def test_what_stays_is_bounded_healthy_and_comes_back(name: str) -> None:
     assert "mem_limit" in one
     assert one["restart"] == "unless-stopped"
     assert "build" in one or "test" in one["healthcheck"]  # our own images bring theirs
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_nobodys_container_gains_a_right(name: str) -> None:
+    """Whoever gets into one, ours or another's, has there the rights of its process and no more."""
+    assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_an_image_and_a_port_can_be_set(name: str) -> None:
+    """For a registry of one's own, and for a machine where another has the port."""
+    for text in (SERVICES[name]["image"], *SERVICES[name].get("ports", ())):
+        assert VARIABLE.search(text), text
+
+
+def test_every_variable_is_in_the_example() -> None:
+    """`deploy/.env.example` names what the compose file reads and nothing else, with the file's own defaults."""
+    file = (DEPLOY / "docker-compose.yml").read_text(encoding="utf-8")
+    read = {found["name"]: found["default"] for found in VARIABLE.finditer(file)}
+    example = (DEPLOY / ".env.example").read_text(encoding="utf-8")
+    lines = re.findall(r"^(# )?(OMBOKA_\w+)=(.*?)(?: +#.*)?$", example, re.MULTILINE)
+    assert {name for _, name, _ in lines} == set(read)
+    assert {name: value for hidden, name, value in lines if not hidden} == {
+        name: read[name] for hidden, name, _ in lines if not hidden
+    }
 
 
 @pytest.mark.parametrize("role", [*ROLES, "deploy"])
