@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from shared.contracts.commands import SearchFurtherDays
 from shared.contracts.sections import OutcomeState
 from tests.builders.gateway import OTHER, OWN, Gateway, a_timeslot
 from tests.builders.pages import a_visit
@@ -107,6 +109,27 @@ async def test_the_next_month_is_searched_only_when_it_must(chromium: Any) -> No
         await page.wait_for_url("**/time?month=2026-03")
         await gateway.settle()
         assert len(gateway.publisher.messages) == asked + 1
+
+
+@pytest.mark.parametrize("button", ["#further", "#next-month"])
+async def test_searching_further_searches_the_month_after_and_shows_it(chromium: Any, button: str) -> None:
+    """Both buttons search the month after the last one searched, once; they then name and show that month."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        asked = len(gateway.publisher.messages)
+        assert await page.text_content("#further") == "Sök längre fram i tiden efter 28 februari 2026"
+        await page.click(button)
+        await page.wait_for_url("**/time?month=2026-03")
+        await gateway.settle()
+        assert len(gateway.publisher.messages) == asked + 1
+        searched = gateway.last_look_up
+        assert isinstance(searched, SearchFurtherDays)
+        assert searched.found.last_day == dt.date(2026, 2, 28)
+        days = ("2026-02-02", "2026-02-04", "2026-03-03")
+        await gateway.tell_days(*days, last_day=dt.date(2026, 3, 31), chosen="2026-02-02")
+        await page.wait_for_selector("#further:text-is('Sök längre fram i tiden efter 31 mars 2026')")
+        assert await page.text_content("#month") == "mars 2026"
+        await page.wait_for_selector("td.free #day-2026-03-03")
 
 
 async def test_comment_and_phone_are_checked_as_they_are_written(chromium: Any) -> None:
