@@ -132,6 +132,62 @@ async def test_searching_further_searches_the_month_after_and_shows_it(chromium:
         await page.wait_for_selector("td.free #day-2026-03-03")
 
 
+async def to_details(page: Any, gateway: Gateway) -> None:
+    """Come to page 3, whose rules are there and whose fields are empty."""
+    await to_days(page, gateway)
+    await page.click(".timeslots button")
+    await page.wait_for_selector("button.main[aria-disabled=true]")
+    await page.fill("#field-phone", "")
+
+
+PASTE = """(field, text) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text", text);
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+async def test_what_is_written_for_the_patient_outlives_a_reload(chromium: Any) -> None:
+    """A paste that was filtered, a guessed word and a cleaned comment are kept like what the patient writes."""
+    async with a_page(chromium) as (page, gateway):
+        await to_details(page, gateway)
+        await page.eval_on_selector("#field-phone", PASTE, "tel 070/1")
+        assert await page.input_value("#field-phone") == " 0701"
+        await page.reload()
+        await page.wait_for_selector("button.main[aria-disabled=true]")
+        assert await page.input_value("#field-phone") == " 0701"
+        await page.fill("#field-comment", "a<b")
+        await page.click("#comment-clean")
+        assert await page.text_content("#comment-faults") == ""
+        await page.reload()
+        await page.wait_for_selector("button.main[aria-disabled=false]")
+        assert await page.input_value("#field-comment") == "ab"
+        assert await page.input_value("#field-phone") == " 0701"
+        await page.press("#field-phone", "End")
+        await page.keyboard.insert_text("x23")
+        await page.reload()
+        await page.wait_for_selector("button.main[aria-disabled=false]")
+        assert await page.input_value("#field-phone") == " 070123"
+
+
+async def test_the_fields_longest_texts(chromium: Any) -> None:
+    """A comment of 500 code points is taken and one more is told; a phone number of more than 30 signs is cut."""
+    async with a_page(chromium) as (page, gateway):
+        await to_details(page, gateway)
+        await page.fill("#field-comment", " " + "å" * 499 + "\u0061\u030a ")
+        assert await page.text_content("#comment-faults") == ""
+        await page.fill("#field-comment", "å" * 501)
+        assert await page.text_content("#comment-faults") == "Skriv högst 500 tecken."
+        await page.fill("#field-comment", "å" * 500)
+        await page.eval_on_selector("#field-phone", PASTE, "0" * 30)
+        assert await page.input_value("#field-phone") == "0" * 30
+        await page.eval_on_selector("#field-phone", PASTE, "1")
+        await page.press("#field-phone", "2")
+        assert await page.input_value("#field-phone") == "0" * 30
+        await page.click("button.main")
+        await page.wait_for_url("**/summary")
+
+
 async def test_comment_and_phone_are_checked_as_they_are_written(chromium: Any) -> None:
     """The button is greyed until there is a comment and says why; refused characters are named and can be removed."""
     async with a_page(chromium) as (page, gateway):
