@@ -11,7 +11,7 @@ import pytest
 
 from shared.contracts.commands import SearchFurtherDays
 from shared.contracts.sections import OutcomeState
-from tests.builders.gateway import OTHER, OWN, Gateway, a_timeslot
+from tests.builders.gateway import NOT_REBOOKABLE, OTHER, OWN, Gateway, a_timeslot
 from tests.builders.pages import a_visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -80,6 +80,21 @@ async def test_terms_follow_the_choice_at_once(chromium: Any) -> None:
         assert not await page.is_visible(f".terms[data-facility={OWN}]")
         await page.select_option("#field-facilities", "all")
         assert await page.is_visible(f".terms[data-facility={OWN}]")
+
+
+async def test_without_a_facility_the_button_says_why(chromium: Any) -> None:
+    """Where none can be chosen beforehand the button is greyed, says why when pressed, and leads to the choice."""
+    async with a_page(chromium) as (page, gateway):
+        await gateway.tell_booking()
+        await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+        await page.wait_for_selector("#onward[aria-disabled=true]")
+        await page.click("#onward", force=True)
+        assert await page.text_content("#onward-why") == "Välj mottagning först."
+        assert await page.evaluate("document.activeElement.id") == "field-facilities"
+        await page.select_option("#field-facilities", OTHER)
+        assert await page.text_content("#onward-why") == ""
+        await page.click("#onward")
+        await page.wait_for_url("**/time")
 
 
 async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:

@@ -93,7 +93,10 @@ function redraw(soon = 60) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (event.submitter?.getAttribute("aria-disabled") === "true") return event.preventDefault();
+  if (event.submitter?.getAttribute("aria-disabled") === "true") {
+    event.preventDefault();
+    return explain(event.submitter);
+  }
   if (form.matches("[data-details], [action='/signout']")) sessionStorage.clear();
   const fields = new FormData(form, event.submitter);
   const name = fields.get("do");
@@ -107,6 +110,14 @@ document.addEventListener("submit", async (event) => {
   }
   if (name === "choose_day") id("choose-time")?.focus();
 });
+
+/** A button that can't be used yet says why, and leads to what it waits for. */
+function explain(button) {
+  const why = id(`${button.id}-why`);
+  if (!why) return;
+  why.textContent = why.dataset.words;
+  id(why.dataset.field)?.focus();
+}
 
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-stay]");
@@ -138,6 +149,7 @@ function arrange() {
       terms.hidden = facility.value !== "all" && terms.dataset.facility.toUpperCase() !== facility.value.toUpperCase();
     }
     id("onward")?.setAttribute("aria-disabled", String(facility.value === ""));
+    if (facility.value !== "") id("onward-why").textContent = "";
   }
   for (const grid of document.querySelectorAll("[data-grid]")) {
     const days = [...grid.querySelectorAll("button")];

@@ -14,7 +14,7 @@ from shared.contracts.civil_time import CivilTime
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.rules import COMMENT_CHARACTERS, PHONE_CHARACTERS
 from shared.contracts.sections import OutcomeState, Section, SectionName, State
-from tests.builders.gateway import OTHER, OWN, a_timeslot
+from tests.builders.gateway import NOT_REBOOKABLE, OTHER, OWN, a_timeslot
 from tests.builders.pages import Shown, Visit, a_visit
 
 
@@ -138,6 +138,20 @@ async def test_terms_follow_the_choice_without_javascript() -> None:
         assert re.search(rf'data-facility="{OWN}" hidden', shown.html)
         everywhere = await visit.post(page.path, {**page.form("show_terms"), "facility": "all"})
         assert "hidden><h2>" not in everywhere.html
+
+
+@pytest.mark.parametrize(("language", "words"), [("sv", "Välj mottagning först."), ("en", "Choose a facility first.")])
+async def test_no_facility_chosen_is_told_beside_the_choice(language: str, words: str) -> None:
+    """Where none can be chosen beforehand and none was, the page says so in its list and beside the field."""
+    async with a_visit() as visit:
+        page = await visit.get(f"/rebook?facility={OWN}&booking=B1", **{"Accept-Language": language})
+        await visit.gateway.tell_booking()
+        await visit.gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+        refused = await visit.send(await visit.get(page.path), "choose_facilities", facility="")
+        assert (refused.status, step_of(refused)) == (422, "terms")
+        assert f'<a href="#field-facilities">{words}</a>' in refused.html
+        assert f'<p class="fault" id="fault-facilities">{words}</p>' in refused.html
+        assert re.search(r'<select id="field-facilities"[^>]* aria-invalid="true"', refused.html)
 
 
 async def test_searching_all_names_each_timeslots_facility() -> None:
