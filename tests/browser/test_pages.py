@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import pytest
+from playwright.async_api import BrowserContext
 
 from shared.contracts.commands import SearchFurtherDays
 from shared.contracts.sections import OutcomeState
@@ -16,6 +18,9 @@ from tests.builders.pages import a_visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+WITHOUT_SCRIPT: WeakSet[BrowserContext] = WeakSet()
+"""The browsers that run no scripts: a page can't be asked for it while it goes on to another."""
+
 
 @asynccontextmanager
 async def a_page(
@@ -23,11 +28,14 @@ async def a_page(
 ) -> AsyncIterator[tuple[Any, Gateway]]:
     """A browser's page of a patient who has begun to rebook; fails on whatever the browser complains of.
 
-    `line` stands between the page's WebSocket and the gateway; `deps` replace parts of the gateway's.
+    `line` stands between the page's WebSocket and the gateway; `deps` replace parts of the gateway's. Without script a
+    waiting page is asked for again by its test, and not by itself.
     """
-    async with a_visit(signed_in=False, **(deps or {})) as visit:
+    async with a_visit(signed_in=False, **{"refresh_seconds": 3600, **(deps or {})}) as visit:
         base = str(visit.gateway.client.make_url("")).rstrip("/")
         browsing = await chromium.new_context(**{"locale": "sv-SE", "base_url": base, **context})
+        if not context.get("java_script_enabled", True):
+            WITHOUT_SCRIPT.add(browsing)
         page = await browsing.new_page()
         if line is not None:
             await page.route_web_socket("**/stream", line)
@@ -43,16 +51,29 @@ async def a_page(
         await browsing.close()
 
 
-async def to_days(page: Any, gateway: Gateway) -> None:
+def runs_scripts(page: Any) -> bool:
+    """Whether the page's browser does."""
+    return page.context not in WITHOUT_SCRIPT
+
+
+async def arrived(page: Any, selector: str) -> None:
+    """Wait until the page has something; one without script is asked for again, as its reader would."""
+    if not await page.locator(selector).count() and not runs_scripts(page):
+        await page.reload()
+    await page.wait_for_selector(selector)
+
+
+async def to_days(page: Any, gateway: Gateway, **timeslot: Any) -> None:
     """Leave page 1 and have two days and a timeslot arrive."""
     await gateway.tell_booking()
     await gateway.tell_facilities(OWN, OTHER)
+    await arrived(page, "#field-facilities")
     await page.click("button[value=choose_facilities]")
     await page.wait_for_url("**/time")
     await gateway.settle()
     await gateway.tell_days("2026-02-02", "2026-02-04")
-    await gateway.tell_timeslots(a_timeslot())
-    await page.wait_for_selector(".timeslots button")
+    await gateway.tell_timeslots(a_timeslot(**timeslot))
+    await arrived(page, ".timeslots button")
 
 
 async def test_each_part_is_filled_in_as_it_arrives(chromium: Any) -> None:
