@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -25,3 +27,21 @@ async def violations(page: Page) -> list[str]:
     return [
         f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']]}" for one in found["violations"]
     ]
+
+
+_DRAWN: WeakKeyDictionary[Browser, Page] = WeakKeyDictionary()
+
+
+async def with_script(page: Page) -> Page:
+    """The same document, as wide, where axe can run: it needs script, which a visit without has none of."""
+    browser, size = page.context.browser, page.viewport_size
+    assert browser is not None
+    assert size is not None
+    drawn = _DRAWN.get(browser) or await browser.new_page()
+    _DRAWN[browser] = drawn
+    await drawn.set_viewport_size(size)
+    html = re.sub(r"<script.*?</script>", "", await page.content())
+    await drawn.route(page.url, lambda route: route.fulfill(body=html, content_type="text/html"))
+    await drawn.goto(page.url)
+    await drawn.unroute(page.url)
+    return drawn

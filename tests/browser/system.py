@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page
 
 from services.simulator.people import patients
-from tests.browser.axe import violations
+from tests.browser.axe import violations, with_script
 from tests.end_to_end.portal import Portal
 from tests.end_to_end.stacks import LINDANGEN, Stack
 
@@ -95,8 +94,6 @@ class System:
             # a stop has the status of its problem, which Chromium counts as an error of the page
             assert [one for one in visit.complaints if "the server responded with a status of" not in one] == []
         finally:
-            if visit.looked_at is not None:
-                await visit.looked_at.close()
             await browsing.close()
 
     async def to_summary(self, booked: Booked, language: str) -> str:
@@ -125,7 +122,6 @@ class Visit:
     booked: Booked
     view: View
     complaints: list[str] = field(default_factory=list)
-    looked_at: Page | None = None
 
     async def shows(self, text: str) -> None:
         """Wait until the page says something: as it arrives with script, without when the page has loaded itself."""
@@ -135,21 +131,9 @@ class Visit:
         """Wait until the page has something, in the same way."""
         await self.page.locator(selector).first.wait_for(state="attached")
 
-    async def _with_script(self) -> Page:
-        """The same document where axe can run: it needs script, which a visit without has none of."""
-        if self.looked_at is None:
-            browser = self.browsing.browser
-            assert browser is not None
-            self.looked_at = await browser.new_page(viewport={"width": self.view.width, "height": 800})
-        html = re.sub(r"<script.*?</script>", "", await self.page.content())
-        await self.looked_at.route(self.page.url, lambda route: route.fulfill(body=html, content_type="text/html"))
-        await self.looked_at.goto(self.page.url)
-        await self.looked_at.unroute(self.page.url)
-        return self.looked_at
-
     async def accessible(self) -> None:
         """Axe finds nothing, and nothing is wider than the window."""
-        found = await violations(self.page if self.view.script else await self._with_script())
+        found = await violations(self.page if self.view.script else await with_script(self.page))
         assert found == [], f"{self.page.url} ({self.view}): {found}"
         fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert await self.page.evaluate(fits), f"{self.page.url} is wider than {self.view.width} pixels"

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 
+from services.gateway.pages.words import LIST_WORDS, words
 from shared.contracts.events import EventName
-from shared.contracts.sections import BookingsData, Section, SectionName, State
+from shared.contracts.identifiers import SubjectOfCareId
+from shared.contracts.sections import BookingsData, Outcome, OutcomeState, Section, SectionName, State
+from shared.ledger.port import Told
 from tests.browser.test_keys import tab_to
 from tests.browser.test_pages import a_page
 from tests.browser.test_states import VIEWS, clean
-from tests.builders.gateway import OTHER, OWN, Gateway
+from tests.builders.gateway import OTHER, OWN, SUBJECT, Gateway
 from tests.unit.pages.test_bookings import AwaitedPublisher, a_listed_booking, a_source
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -46,6 +49,24 @@ class Worker:
     gateway: Gateway
     publisher: AwaitedPublisher
 
+    def has_told(self, n: int, state: OutcomeState) -> None:
+        """Let the ledger know how a rebooking of the n-th booking ended."""
+        rebooking_id, now = f"{n:032x}", self.gateway.clock.now()
+        self.gateway.ledger.told[rebooking_id] = Told(
+            row_id=f"row{n}",
+            rebooking_id=rebooking_id,
+            command_id="c1",
+            subject_hmac=self.gateway.deps.sealer.owner(SubjectOfCareId(SUBJECT)),
+            facility_from=OWN,
+            facility_to=OWN,
+            booking_id=f"B{n}",
+            new_booking_id=None,
+            language="sv",
+            created_at=now,
+            n=1,
+            outcome=Outcome(state=state, command_id="c1", updated_at=now),
+        )
+
     async def answers(self, asking: Awaitable[Any], bookings: list[Any], sources: list[Any]) -> None:
         """Answer the list that something in the browser asks for."""
         self.publisher.asked.clear()
@@ -64,6 +85,20 @@ async def test_each_state_of_the_list(chromium: Browser, view: dict[str, Any]) -
             await worker.answers(page.goto("/bookings"), bookings, sources)
             await clean(page)
             assert await page.locator(".booking").count() == len(bookings)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_one_facilitys_list_and_how_each_rebooking_ended(chromium: Browser, view: dict[str, Any]) -> None:
+    """«Mina bokade tider» at one facility, each booking with another outcome of its last rebooking."""
+    async with a_list(chromium, **view) as (page, worker):
+        for n, state in enumerate(OutcomeState):
+            worker.has_told(n, state)
+        bookings = [a_listed_booking(booking_id=f"B{n}") for n, _ in enumerate(OutcomeState)]
+        await worker.answers(page.goto(f"/bookings?facility={OWN}"), bookings, [a_source(OWN, "ready")])
+        await clean(page)
+        said = await page.locator(".booking strong").all_text_contents()
+        language = "en" if view.get("locale") == "en-GB" else "sv"
+        assert said == [words(LIST_WORDS[state.value], language) for state in OutcomeState]
 
 
 @pytest.mark.parametrize("view", VIEWS)

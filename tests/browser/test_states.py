@@ -1,4 +1,4 @@
-"""Axe on every page and every state of it, in light and dark, at 320 pixels and on a desktop, in both languages."""
+"""Axe on every page and each of its states: light, dark, narrow, wide, in both languages, with and without script."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from playwright.async_api import Page
 from shared.contracts.model import SourceStatus
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.sections import OutcomeState, SearchedFacility, Section, SectionName, State
-from tests.browser.axe import violations
-from tests.browser.test_pages import a_page, to_days
-from tests.builders.gateway import OTHER, OWN, Gateway, a_booking, a_timeslot
+from tests.browser.axe import violations, with_script
+from tests.browser.test_pages import a_page, arrived, runs_scripts, to_days
+from tests.builders.gateway import NOT_REBOOKABLE, OTHER, OWN, Gateway, a_booking, a_timeslot
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -22,6 +22,7 @@ VIEWS = [
         {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark", "locale": "en-GB"}, id="320-dark-en"
     ),
     pytest.param({"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"}, id="1280-light-sv"),
+    pytest.param({"viewport": {"width": 320, "height": 640}, "java_script_enabled": False}, id="320-forms-sv"),
 ]
 LONG = "Ett långt ord: " + "ombokningsbekräftelse" * 8
 DOCBOOK = (
@@ -33,11 +34,17 @@ DOCBOOK = (
 
 async def clean(page: Page, *, wait: str = "#content") -> None:
     """Axe finds nothing once something is there, and nothing is wider than the window."""
-    await page.wait_for_selector(wait)
-    found = await violations(page)
+    await arrived(page, wait)
+    found = await violations(page if runs_scripts(page) else await with_script(page))
     assert found == [], f"{page.url}: {found}"
     width = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width[0] <= width[1], page.url
+
+
+async def sent_unchecked(page: Page, form: str) -> None:
+    """Send a form past the page's script, so that the server is the one who refuses it."""
+    async with page.expect_navigation():
+        await page.eval_on_selector(form, "form => form.submit()")
 
 
 def unavailable() -> dict[str, Any]:
@@ -47,10 +54,18 @@ def unavailable() -> dict[str, Any]:
 
 @pytest.mark.parametrize("view", VIEWS)
 async def test_terms_and_its_stops(chromium: Any, view: dict[str, Any]) -> None:
-    """Page 1 waiting, whole, without other facilities, and each of its stops; and who isn't signed in."""
+    """Page 1 waiting, none chosen, whole, alone, and each of its stops; and who isn't signed in."""
     async with a_page(chromium, **view) as (page, gateway):
         await clean(page, wait=".waiting")
         await gateway.tell_booking(a_booking(reason=LONG, purpose=DOCBOOK))
+        await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+        await arrived(page, "#onward")
+        await page.click("#onward", force=True)
+        await clean(page, wait="#onward-why:not(:empty), .errors")
+        await page.eval_on_selector("#onward", "button => button.removeAttribute('aria-disabled')")
+        await page.click("#onward")
+        await clean(page, wait="#fault-facilities")
+        await page.goto(page.url)
         await gateway.tell_facilities(OWN, OTHER)
         await clean(page, wait="#field-facilities")
         await page.click(".cut summary")
@@ -82,10 +97,11 @@ async def test_terms_and_its_stops(chromium: Any, view: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 async def test_person_day_and_time(chromium: Any, view: dict[str, Any]) -> None:
-    """Page 2 waiting, empty, failed, whole, with one facility that didn't answer, and with a day that is gone."""
+    """Page 2 waiting, empty, failed, whole, one facility silent, a day or a time gone; and page 3 without a message."""
     async with a_page(chromium, **view) as (page, gateway):
         await gateway.tell_booking()
         await gateway.tell_facilities(OWN, OTHER)
+        await arrived(page, "#field-facilities")
         await page.select_option("#field-facilities", "all")
         await page.click("#onward")
         await clean(page, wait=".waiting")
@@ -108,6 +124,14 @@ async def test_person_day_and_time(chromium: Any, view: dict[str, Any]) -> None:
         await clean(page, wait="#retry-performers")
         await gateway.tell_days("2026-02-04", last_day=dt.date(2026, 2, 28), can_search_further=False)
         await clean(page, wait="#further:disabled")
+        await page.goto(f"{page.url.partition('?')[0]}?notice=timeslot-unknown")
+        await clean(page, wait="[data-part=notice] .notice")
+        await gateway.tell_timeslots(a_timeslot(start="20260204090000", end="20260204093000", message_allowed=False))
+        await arrived(page, ".timeslots button")
+        await page.click(".timeslots button")
+        await page.wait_for_url("**/details")
+        await clean(page, wait="#field-phone")
+        assert await page.locator("#field-comment").count() == 0
 
 
 def one_failed() -> tuple[Any, ...]:
@@ -122,11 +146,16 @@ async def to_outcome(page: Page, gateway: Gateway, *, comment: str = "Krockar") 
     """From the times to the outcome, looking at each page on the way; gives the rebooking's id."""
     await to_days(page, gateway)
     await page.click(".timeslots button")
-    await clean(page, wait="button.main[aria-disabled=true]")
+    await page.wait_for_url("**/details")
+    greyed, cleaning = ("[aria-disabled=true]", "#comment-clean") if runs_scripts(page) else ("", "#field-comment")
+    await clean(page, wait=f"button.main{greyed}")
     await page.click("button.main", force=True)
-    await clean(page, wait="#comment-faults:has-text(' ')")
+    await clean(page, wait="#comment-faults:not(:empty), #fault-comment")
     await page.fill("#field-comment", "a<b\u00a0")
-    await clean(page, wait="#comment-clean:visible")
+    await clean(page, wait=f"{cleaning}:visible")
+    await sent_unchecked(page, "[data-details]")
+    await clean(page, wait=".errors a[href='#field-comment']")
+    assert await page.locator("#field-comment[aria-invalid=true]").count() == 1
     await page.fill("#field-comment", comment)
     await page.click("button.main")
     await page.wait_for_url("**/summary")
@@ -138,7 +167,7 @@ async def to_outcome(page: Page, gateway: Gateway, *, comment: str = "Krockar") 
 
 @pytest.mark.parametrize("view", VIEWS)
 async def test_details_summary_and_every_outcome(chromium: Any, view: dict[str, Any]) -> None:
-    """Page 3 as it is written in, page 4 with a long comment, and page 5 in each of its states."""
+    """Page 3 as it is written in and refused, page 4 with a long comment, page 5 in each state and from the ledger."""
     async with a_page(chromium, **view) as (page, gateway):
         rebooking = await to_outcome(page, gateway, comment="Jag har fått förhinder och behöver en annan tid. " * 4)
         await clean(page, wait=".waiting")
@@ -149,11 +178,14 @@ async def test_details_summary_and_every_outcome(chromium: Any, view: dict[str, 
             (OutcomeState.UNKNOWN, {}, ".notice[data-status]"),
             (OutcomeState.MANUAL, {"phone": "08-1"}, ".notice[data-status]"),
             (OutcomeState.OTHER_TIME, {"summary": summary}, ".box"),
-            (OutcomeState.CONFIRMED, {"summary": summary, "result_text": "Kom fastande."}, ".done"),
             (OutcomeState.NOT_APPLIED, {}, ".bad"),
             (OutcomeState.REJECTED, {"result_text": LONG}, ".result"),
+            (OutcomeState.CONFIRMED, {"summary": summary, "result_text": "Kom fastande."}, ".done"),
         ]
         for n, (state, more, seen) in enumerate(told, 2):
             await gateway.tell_outcome(rebooking, state, n=n, **more)
             await page.reload()
             await clean(page, wait=seen)
+        gateway.events.broken = True
+        await page.reload()
+        await clean(page, wait="body:not([data-rebooking]) .done")

@@ -93,7 +93,10 @@ function redraw(soon = 60) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (event.submitter?.getAttribute("aria-disabled") === "true") return event.preventDefault();
+  if (event.submitter?.getAttribute("aria-disabled") === "true") {
+    event.preventDefault();
+    return explain(event.submitter);
+  }
   if (form.matches("[data-details], [action='/signout']")) sessionStorage.clear();
   const fields = new FormData(form, event.submitter);
   const name = fields.get("do");
@@ -107,6 +110,14 @@ document.addEventListener("submit", async (event) => {
   }
   if (name === "choose_day") id("choose-time")?.focus();
 });
+
+/** A button that can't be used yet says why, and leads to what it waits for. */
+function explain(button) {
+  const why = id(`${button.id}-why`);
+  if (!why) return;
+  why.textContent = why.dataset.words;
+  id(why.dataset.field)?.focus();
+}
 
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-stay]");
@@ -138,6 +149,7 @@ function arrange() {
       terms.hidden = facility.value !== "all" && terms.dataset.facility.toUpperCase() !== facility.value.toUpperCase();
     }
     id("onward")?.setAttribute("aria-disabled", String(facility.value === ""));
+    if (facility.value !== "") id("onward-why").textContent = "";
   }
   for (const grid of document.querySelectorAll("[data-grid]")) {
     const days = [...grid.querySelectorAll("button")];
@@ -205,6 +217,9 @@ function turnMonth(date, by) {
   control.click();
 }
 
+/** What a script has put in a field counts as written: the draft is kept, and the rules look at it. */
+const written = (field) => field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+
 /** Comment and phone: the gateway's own rules, fetched from it. */
 async function details() {
   const form = document.querySelector("[data-details]");
@@ -213,11 +228,15 @@ async function details() {
   const rules = await (await fetch("/rules.json")).json();
   const phone = form.elements.phone;
   const kept = (text) => [...text].filter((char) => rules.phone.characters.includes(char)).join("");
+  const insert = (text) => {
+    phone.setRangeText(kept(text), phone.selectionStart, phone.selectionEnd, "end");
+    written(phone);
+  };
   phone.maxLength = rules.phone.max_length;
   phone.addEventListener("beforeinput", (event) => {
     if (!event.data || event.isComposing || kept(event.data) === event.data) return;
     event.preventDefault();
-    if (event.data.length > 1) phone.setRangeText(kept(event.data), phone.selectionStart, phone.selectionEnd, "end");
+    if (event.data.length > 1) insert(event.data);
   });
   // what comes another way, such as a paste, a drop or a keyboard that guesses words
   phone.addEventListener("input", () => {
@@ -226,8 +245,7 @@ async function details() {
   });
   phone.addEventListener("paste", (event) => {
     event.preventDefault();
-    phone.setRangeText(kept(event.clipboardData.getData("text")), phone.selectionStart, phone.selectionEnd, "end");
-    phone.value = phone.value.slice(0, rules.phone.max_length);
+    insert(event.clipboardData.getData("text"));
   });
   const comment = form.elements.comment;
   if (!comment) return;
@@ -235,23 +253,23 @@ async function details() {
   const faults = id("comment-faults");
   const clean = id("comment-clean");
   const allowed = new Set([...rules.comment.characters, "\n", "\r", "\t"]);
-  const written = () => comment.value.normalize("NFC");
+  const content = () => comment.value.normalize("NFC");
   const shown = (char) => (/[\p{C}\p{Z}]/u.test(char) ? `U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}` : char);
   const look = () => {
-    const refused = [...new Set(written())].filter((char) => !allowed.has(char));
-    const long = [...written().replace(/[\r\n\t]+/g, " ").trim()].length > rules.comment.max_length;
+    const refused = [...new Set(content())].filter((char) => !allowed.has(char));
+    const long = [...content().replace(/[\r\n\t]+/g, " ").trim()].length > rules.comment.max_length;
     const told = [];
     if (refused.length) told.push(comment.dataset.refused.replace("#", () => refused.map(shown).join(" ")));
     if (long) told.push(comment.dataset.long.replace("#", rules.comment.max_length));
-    button.setAttribute("aria-disabled", String(written().trim() === ""));
+    button.setAttribute("aria-disabled", String(content().trim() === ""));
     faults.textContent = told.join(" ");
     comment.setAttribute("aria-invalid", String(told.length > 0));
     clean.hidden = refused.length === 0;
   };
   comment.addEventListener("input", look);
   clean.addEventListener("click", () => {
-    comment.value = [...written()].filter((char) => allowed.has(char)).join("");
-    look();
+    comment.value = [...content()].filter((char) => allowed.has(char)).join("");
+    written(comment);
     comment.focus();
   });
   button.addEventListener("click", (event) => {

@@ -11,11 +11,13 @@ from services.gateway.pages import files
 from services.gateway.pages.rules import rules_for_browsers
 from shared.configuration import CommentRules
 from shared.contracts.civil_time import CivilTime
+from shared.contracts.identifiers import SubjectOfCareId
+from shared.contracts.model import Actor, ActorType, Identity
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.rules import COMMENT_CHARACTERS, PHONE_CHARACTERS
 from shared.contracts.sections import OutcomeState, Section, SectionName, State
-from tests.builders.gateway import OTHER, OWN, a_timeslot
-from tests.builders.pages import Shown, Visit, a_visit
+from tests.builders.gateway import ANOTHER_SUBJECT, NOT_REBOOKABLE, OTHER, OWN, a_timeslot
+from tests.builders.pages import PATIENT, Shown, Visit, a_visit
 
 
 async def to_terms(visit: Visit) -> Shown:
@@ -138,6 +140,20 @@ async def test_terms_follow_the_choice_without_javascript() -> None:
         assert re.search(rf'data-facility="{OWN}" hidden', shown.html)
         everywhere = await visit.post(page.path, {**page.form("show_terms"), "facility": "all"})
         assert "hidden><h2>" not in everywhere.html
+
+
+@pytest.mark.parametrize(("language", "words"), [("sv", "Välj mottagning först."), ("en", "Choose a facility first.")])
+async def test_no_facility_chosen_is_told_beside_the_choice(language: str, words: str) -> None:
+    """Where none can be chosen beforehand and none was, the page says so in its list and beside the field."""
+    async with a_visit() as visit:
+        page = await visit.get(f"/rebook?facility={OWN}&booking=B1", **{"Accept-Language": language})
+        await visit.gateway.tell_booking()
+        await visit.gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+        refused = await visit.send(await visit.get(page.path), "choose_facilities", facility="")
+        assert (refused.status, step_of(refused)) == (422, "terms")
+        assert f'<a href="#field-facilities">{words}</a>' in refused.html
+        assert f'<p class="fault" id="fault-facilities">{words}</p>' in refused.html
+        assert re.search(r'<select id="field-facilities"[^>]* aria-invalid="true"', refused.html)
 
 
 async def test_searching_all_names_each_timeslots_facility() -> None:
@@ -290,12 +306,23 @@ async def test_signed_out_is_said_on_every_page() -> None:
 
 
 async def test_a_rebooking_of_somebody_else_is_not_found() -> None:
-    """Its address gives the same page as one that doesn't exist."""
-    async with a_visit() as visit:
-        rebooking = await visit.gateway.start(token=visit.gateway.headers()["Authorization"].split()[1])
-        await visit.gateway.client.post("/signout")
-        assert (await visit.get(f"/rebookings/{'0' * 32}/terms")).status == 404
-        assert (await visit.get(f"/rebookings/{rebooking}/terms")).status == 200
+    """Its address gives another patient the same page as one that doesn't exist."""
+    subject = SubjectOfCareId(ANOTHER_SUBJECT)
+    another = Identity(
+        subject=subject,
+        given_name="Tova",
+        family_name="Tovasson",
+        actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE),
+    )
+    async with a_visit(demo_patients=(PATIENT, another)) as visit:
+        theirs = (await to_terms(visit)).path
+        assert (await visit.get(theirs)).status == 200
+        signed_in = await visit.gateway.client.post("/demo/session", data={"patient": "1"}, allow_redirects=False)
+        assert signed_in.status == 303
+        found, invented = await visit.get(theirs), await visit.get(f"/rebookings/{'0' * 32}/terms")
+        assert found.status == invented.status == 404
+        assert found.text == invented.text
+        assert "Vi hittar inte bokningen." in found.text
 
 
 async def test_demo_patients_sign_in_in_a_demo_alone() -> None:
