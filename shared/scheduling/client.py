@@ -320,8 +320,9 @@ class SchedulingClient:
         kept = self._sessions.get(name)
         if kept is not None and kept[0] is context:
             return kept[1]
-        # No limits here: how many calls there may be at once is for those who call to say.
-        connector = aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=60, keepalive_timeout=30)
+        # No limits here: how many calls there may be at once is for those who call to say. A system that has moved to
+        # another address is found there within ten seconds.
+        connector = aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=10, keepalive_timeout=30)
         session = aiohttp.ClientSession(
             connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
         )
