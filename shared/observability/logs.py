@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         shown |= {name: value for name, value in vars(record).items() if name not in _KNOWN}
         if record.exc_info:
             shown["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(_all_masked(shown), ensure_ascii=False, default=lambda value: masked(str(value)))
+        return json.dumps(_all_masked(shown), ensure_ascii=False, default=str)
 
 
 def _all_masked(value: Any) -> Any:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any, TypeVar
 
 from services.availability.cache import MemoryCache
 from services.availability.worker import Availability
 from shared.clock import Clock
-from shared.configuration import Configuration
+from shared.configuration import Configuration, parse_configuration
 from shared.contracts.commands import LookUp
 from shared.contracts.identifiers import SubjectOfCareId
 from shared.contracts.model import Actor, ActorType, Identity
-from shared.messaging.event_log import EventLog
+from shared.messaging.event_log import EventLog, Head, NewEntry
 from shared.scheduling.fake import FakeBookingSystems
 from shared.scheduling.rate import MemoryRate
 from shared.sealing import Sealer
+from tests.builders.scheduling import FACILITY
 
 NOW = dt.datetime(2026, 1, 15, 8, 0, tzinfo=dt.UTC)
 Kind = TypeVar("Kind", bound=LookUp)
@@ -25,6 +27,24 @@ def an_identity() -> Identity:
     """Tolvan, who acts for himself."""
     subject = SubjectOfCareId("191212121212")
     return Identity(subject=subject, actor=Actor(id=subject, type=ActorType.SUBJECT_OF_CARE))
+
+
+def eken() -> Configuration:
+    """One facility under one booking system, which nobody has to reach."""
+    return parse_configuration(
+        f"""
+producers: {{north: {{url: "http://127.0.0.1:9/{{contract}}"}}}}
+facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contracts: []}}}}
+"""
+    )
+
+
+async def a_rebooking(events: EventLog, section: str) -> str:
+    """A rebooking whose first choice asks for a section; gives its id."""
+    rebooking_id = uuid.uuid4().hex
+    choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=(section,))
+    await events.open(rebooking_id, Head("owner", "index", b"-"), [choice])
+    return rebooking_id
 
 
 def an_availability(

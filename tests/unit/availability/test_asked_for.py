@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
 from shared.clock import FixedClock
-from shared.configuration import parse_configuration
 from shared.contracts.commands import LookUpBooking
 from shared.contracts.sections import SectionName
-from shared.messaging.event_log import Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.scheduling.fake import FakeBookingSystems
 from shared.sealing import Sealer
-from tests.builders.availability import NOW, a_look_up, an_availability, an_identity
+from tests.builders.availability import NOW, a_look_up, a_rebooking, an_availability, an_identity, eken
 from tests.builders.scheduling import FACILITY, OTHER_FACILITY, a_booking, a_subject
 
 
@@ -35,16 +32,8 @@ async def test_a_booking_that_is_not_what_was_asked_for_is_not_found(changed: di
     """Another facility's or another patient's is told as one that doesn't exist, and nothing of it is."""
     clock, sealer, systems = FixedClock(NOW), Sealer((Fernet.generate_key().decode(),), "k" * 32), FakeBookingSystems()
     systems.booked[FACILITY] = [a_booking(**changed)]
-    configuration = parse_configuration(
-        f"""
-producers: {{north: {{url: "http://127.0.0.1:9/{{contract}}"}}}}
-facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contracts: []}}}}
-"""
-    )
     events = MemoryEventLog(clock)
-    rebooking_id = uuid.uuid4().hex
-    choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("booking",))
-    await events.open(rebooking_id, Head("owner", "index", b"-"), [choice])
+    rebooking_id = await a_rebooking(events, "booking")
     look_up = a_look_up(
         LookUpBooking,
         rebooking_id,
@@ -53,7 +42,7 @@ facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contrac
         booking_id="B-1",
         sections=(SectionName.BOOKING,),
     )
-    await an_availability(configuration, systems, events, sealer, clock).handle(look_up)
+    await an_availability(eken(), systems, events, sealer, clock).handle(look_up)
     view = await events.read(rebooking_id)
     assert view is not None
     public = view.entries[-1].public

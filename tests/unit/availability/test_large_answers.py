@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import uuid
 
 import pytest
 from cryptography.fernet import Fernet
 
 from services.availability.large import LARGE
 from shared.clock import FixedClock
-from shared.configuration import parse_configuration
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.commands import CurrentTime, LookUpTimeslots
 from shared.contracts.model import SearchFilters, Timeslot
-from shared.messaging.event_log import Head, NewEntry
 from shared.messaging.event_log_memory import MemoryEventLog
 from shared.scheduling.fake import FakeBookingSystems
 from shared.sealing import Sealer
-from tests.builders.availability import NOW, a_look_up, an_availability, an_identity
+from tests.builders.availability import NOW, a_look_up, a_rebooking, an_availability, an_identity, eken
 from tests.builders.scheduling import FACILITY, a_timeslot
 
 DAY = dt.date(2026, 1, 20)
@@ -61,17 +58,9 @@ async def test_only_a_small_answer_is_worked_on_by_the_loop(count: int, on_the_l
     """Twice, so that the second time it comes from the cache; every timeslot is told both times."""
     clock, sealer, systems = FixedClock(NOW), WatchedSealer(), FakeBookingSystems()
     systems.free[FACILITY] = timeslots(count)
-    configuration = parse_configuration(
-        f"""
-producers: {{north: {{url: "http://127.0.0.1:9/{{contract}}"}}}}
-facilities: {{{FACILITY}: {{name: Eken, phone: 08-1, producers: [north], contracts: []}}}}
-"""
-    )
     events = MemoryEventLog(clock)
-    rebooking_id = uuid.uuid4().hex
-    choice = NewEntry(key="choice:1", public=b"{}", expected_choice=0, rebase=("timeslots",))
-    await events.open(rebooking_id, Head("owner", "index", b"-"), [choice])
-    availability = an_availability(configuration, systems, events, sealer, clock)
+    rebooking_id = await a_rebooking(events, "timeslots")
+    availability = an_availability(eken(), systems, events, sealer, clock)
     sealed = sealer.seal_identity(an_identity())
     sealer.threads.clear()
     for number in range(2):
