@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -189,23 +189,22 @@ class Saga:
             settle_until=row.now + producer.timeouts.deadline + row.settle,
             evidence={},
         )
-        await asyncio.gather(
-            self._tell(untold), self._purge(facility_from, facility_to), self._count_against_the_rate(row.producer)
-        )
-        holds = await self._db(deps.ledger.lease_holds, sending)
-        # A process that was paused may hold a row that another has taken meanwhile. The clock is read last: nothing is
-        # waited for between it and the first byte.
-        if not holds or deps.boottime() - before_commit > deps.schedule.pause:
-            await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
-            await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
-            return
-        sending, observed = await self._observe(connection, sending, facility_to)
+        async with _meanwhile(self._tell(untold)):
+            await self._purge(facility_from, facility_to)
+            await self._count_against_the_rate(row.producer)
+            holds = await self._db(deps.ledger.lease_holds, sending)
+            # A process that was paused may hold a row that another has taken meanwhile. The clock is read last: nothing
+            # is waited for between it and the first byte.
+            if not holds or deps.boottime() - before_commit > deps.schedule.pause:
+                await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
+                await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
+                return
+            sending, observed = await self._observe(connection, sending, facility_to)
         proves = classify(observed)
-        await asyncio.gather(
-            self._purge(facility_from, facility_to),
-            self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed)),
-        )
-        await self._understand(sending, proves, observed, facility_from, facility_to)
+        noting = self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed))
+        async with _meanwhile(noting):
+            await self._purge(facility_from, facility_to)
+            await self._understand(sending, proves, observed, facility_from, facility_to)
 
     async def _observe(
         self, connection: Connection, row: Claimed, facility_to: Facility
@@ -407,7 +406,7 @@ class Saga:
         settle_from = max(now, row.sent_at or now)
         first = self._deps.schedule.looks[0]
         outcome = told.waiting(row, OutcomeState.UNKNOWN, facility=facility_to)
-        moved = await self._move(
+        return await self._move(
             row,
             RowState.UNKNOWN,
             outcome,
@@ -417,7 +416,6 @@ class Saga:
             result_code=code or row.result_code,
             result_text=text or row.result_text,
         )
-        return moved
 
     async def _try_later(self, row: Claimed, *, retry_after: float | None = None) -> None:
         wait = backoff(self._deps.schedule, row.tries, self._deps.chance)
@@ -577,3 +575,13 @@ class Saga:
     async def _db(self, call: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: call(*arguments, **named))
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Do something beside what is done in here; both are done at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await task

@@ -304,7 +304,7 @@ class Ledger:
             return [(row.id, row.producer) for row in rows]
 
     def claim(self, row_id: str, owner: str, *, lease: float) -> Claimed | None:
-        """Take a row that is due and that nobody holds, ACCEPTED becoming PRECHECKED; None when there is none to take."""
+        """Take a row that is due and that nobody holds; ACCEPTED becomes PRECHECKED. None when there is none."""
         c = rebooking_row.c
         with transaction(self.engine) as connection:
             # Locked while it is read: whoever held it may be moving it just now, and its fence alone wouldn't say so.
