@@ -102,7 +102,7 @@ MUTANTS = (
                 REBOOK,
                 "row = await self._unknown(row, facilities[1], release=False)\n"
                 "                    await self._find_out(row, *facilities)",
-                "row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)\n"
+                "row = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)\n"
                 "                    await self._send(row, *facilities)",
             ),
         ),
@@ -172,8 +172,8 @@ MUTANTS = (
         (
             Change(
                 REBOOK,
-                "for untold in await self._db(self._deps.ledger.unpublished, of_row=event.row_id):",
-                "for untold in [event]:",
+                "        for event in untold:\n",
+                "        for event in untold[-1:]:\n",
             ),
         ),
     ),

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -109,9 +109,6 @@ class Saga:
         places = self._places.get(row.producer) or asyncio.Semaphore(1)
         async with self._holding(row), places:
             match row.state:
-                case RowState.ACCEPTED:
-                    row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
-                    await self._send(row, *facilities)
                 case RowState.PRECHECKED:
                     await self._send(row, *facilities)
                 case RowState.SENDING:
@@ -181,7 +178,7 @@ class Saga:
         before_commit = deps.boottime()
         producer = deps.configuration.producers[row.producer]
         n = row.attempt + 1
-        sending, _ = await self._move(
+        sending, untold = await self._commit(
             row,
             RowState.SENDING,
             told.waiting(row, OutcomeState.SENDING, facility=facility_to),
@@ -192,21 +189,22 @@ class Saga:
             settle_until=row.now + producer.timeouts.deadline + row.settle,
             evidence={},
         )
-        await self._db(deps.ledger.begin_attempt, sending, n)
-        await self._purge(facility_from, facility_to)
-        await self._count_against_the_rate(row.producer)
-        holds = await self._db(deps.ledger.lease_holds, sending)
-        # A process that was paused may hold a row that another has taken meanwhile. The clock is read last: nothing is
-        # waited for between it and the first byte.
-        if not holds or deps.boottime() - before_commit > deps.schedule.pause:
-            await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
-            await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
-            return
-        sending, observed = await self._observe(connection, sending, facility_to)
-        await self._purge(facility_from, facility_to)
+        async with _meanwhile(self._tell(untold)):
+            await self._purge(facility_from, facility_to)
+            await self._count_against_the_rate(row.producer)
+            holds = await self._db(deps.ledger.lease_holds, sending)
+            # A process that was paused may hold a row that another has taken meanwhile. The clock is read last: nothing
+            # is waited for between it and the first byte.
+            if not holds or deps.boottime() - before_commit > deps.schedule.pause:
+                await self._db(deps.ledger.end_attempt, sending, n, proves="not_sent", kind="paused")
+                await self._move(sending, RowState.PRECHECKED, None, next_in=0.0, tries=sending.tries + 1)
+                return
+            sending, observed = await self._observe(connection, sending, facility_to)
         proves = classify(observed)
-        await self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed))
-        await self._understand(sending, proves, observed, facility_from, facility_to)
+        noting = self._db(deps.ledger.end_attempt, sending, n, proves=proves.value, **describe(observed))
+        async with _meanwhile(noting):
+            await self._purge(facility_from, facility_to)
+            await self._understand(sending, proves, observed, facility_from, facility_to)
 
     async def _observe(
         self, connection: Connection, row: Claimed, facility_to: Facility
@@ -245,7 +243,7 @@ class Saga:
         text = observed.text if isinstance(observed, UpdateResult) else None
         match proves:
             case Proves.NOT_SENT:
-                row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
+                row = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
                 await self._try_later(row, retry_after=getattr(observed, "retry_after", None))
             case Proves.NEVER_WILL_BE:
                 await self._never_sent(row, facility_to, observed)
@@ -408,7 +406,7 @@ class Saga:
         settle_from = max(now, row.sent_at or now)
         first = self._deps.schedule.looks[0]
         outcome = told.waiting(row, OutcomeState.UNKNOWN, facility=facility_to)
-        moved, _ = await self._move(
+        return await self._move(
             row,
             RowState.UNKNOWN,
             outcome,
@@ -418,7 +416,6 @@ class Saga:
             result_code=code or row.result_code,
             result_text=text or row.result_text,
         )
-        return moved
 
     async def _try_later(self, row: Claimed, *, retry_after: float | None = None) -> None:
         wait = backoff(self._deps.schedule, row.tries, self._deps.chance)
@@ -450,9 +447,6 @@ class Saga:
         log.error("row %s: its facilities are no longer in the configuration", row.id)
         facility_to, give_up = self._deps.configuration.facility(row.facility_to), self._deps.schedule.give_up
         match row.state:
-            case RowState.ACCEPTED if row.now >= row.deadline_at:
-                row, _ = await self._move(row, RowState.PRECHECKED, None, next_in=0.0, release=False)
-                await self._never_sent(row, facility_to, None)
             case RowState.PRECHECKED if row.now >= row.deadline_at:
                 await self._never_sent(row, facility_to, None)
             case RowState.SENDING:
@@ -464,11 +458,17 @@ class Saga:
 
     async def _move(
         self, row: Claimed, state: RowState, outcome: Outcome | None, *, next_in: float | None, **values: Any
-    ) -> tuple[Claimed, LedgerEvent | None]:
-        moved, event = await self._db(self._deps.ledger.move, row, state, outcome=outcome, next_in=next_in, **values)
+    ) -> Claimed:
+        moved, untold = await self._commit(row, state, outcome, next_in=next_in, **values)
+        await self._tell(untold)
+        return moved
+
+    async def _commit(
+        self, row: Claimed, state: RowState, outcome: Outcome | None, *, next_in: float | None, **values: Any
+    ) -> tuple[Claimed, list[LedgerEvent]]:
+        moved, untold = await self._db(self._deps.ledger.move, row, state, outcome=outcome, next_in=next_in, **values)
         self._note(row, state)
-        await self._tell(event)
-        return moved, event
+        return moved, untold
 
     def _note(self, row: Claimed, state: RowState) -> None:
         """Note for the audit log what a rebooking came to; where that can't be, the ledger has it all the same."""
@@ -480,18 +480,19 @@ class Saga:
             log.error("row %s: its move to %s could not be noted in the audit log", row.id, state.value)
 
     async def _stay(self, row: Claimed, outcome: Outcome | None, *, next_in: float | None, **values: Any) -> Claimed:
-        stayed, event = await self._db(self._deps.ledger.stay, row, next_in=next_in, outcome=outcome, **values)
-        await self._tell(event)
+        stayed, untold = await self._db(self._deps.ledger.stay, row, next_in=next_in, outcome=outcome, **values)
+        await self._tell(untold)
         return stayed
 
-    async def _tell(self, event: LedgerEvent | None) -> None:
-        """Put an event into the log, after those before it: what can't be told now, the dispatcher tells later."""
-        if event is None:
-            return
-        for untold in await self._db(self._deps.ledger.unpublished, of_row=event.row_id):
-            if not await self._deps.teller.tell(untold):
+    async def _tell(self, untold: Sequence[LedgerEvent]) -> None:
+        """Put events into the log, in order: what can't be told now, the dispatcher tells later."""
+        for event in untold:
+            if not await self._deps.teller.tell(event):
                 return
-            await self._db(self._deps.ledger.published, untold.row_id, untold.n)
+            try:
+                await self._db(self._deps.ledger.published, event.row_id, event.n)
+            except LedgerUnavailable:
+                return  # it is told again, and the log takes it once
 
     # The outside.
 
@@ -574,3 +575,13 @@ class Saga:
     async def _db(self, call: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: call(*arguments, **named))
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Do something beside what is done in here; both are done at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await task

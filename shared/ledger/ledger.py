@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.contracts.identifiers import hsa_key
@@ -164,7 +164,7 @@ class Ledger:
                 next_at=now,
                 deadline_at=now + self._deadline,
                 evidence={},
-                events=0,
+                events=1,
                 traceparent=new.traceparent,
                 language=new.language,
                 created_at=now,
@@ -173,7 +173,6 @@ class Ledger:
         )
         outcome = Outcome(state=OutcomeState.ACCEPTED, command_id=new.command_id, updated_at=_utc(now))
         event = self._insert_event(connection, row_id, new.rebooking_id, 1, outcome, now)
-        connection.execute(update(rebooking_row).where(rebooking_row.c.id == row_id).values(events=1))
         return Accepted(row_id, event, repeated=False)
 
     def read(self, rebooking_id: str) -> Told | None:
@@ -238,21 +237,22 @@ class Ledger:
                 .values(published_at=self._now(connection))
             )
 
-    def unpublished(self, *, of_row: str | None = None, older_than: float = 0.0, limit: int = 100) -> list[LedgerEvent]:
-        """The events that the log may lack, of all rows or of one: oldest first and in order within each row."""
+    def unpublished(self, *, older_than: float = 0.0, limit: int = 100) -> list[LedgerEvent]:
+        """The events that the log may lack: oldest first and in order within each row."""
         with transaction(self.engine) as connection:
-            wanted: ColumnElement[bool] = ledger_event.c.published_at.is_(None)
-            if of_row is not None:
-                wanted &= ledger_event.c.row_id == of_row
-            if older_than > 0:
-                wanted &= ledger_event.c.at <= self._now(connection) - older_than
-            rows = connection.execute(
-                select(ledger_event)
-                .where(wanted)
-                .order_by(ledger_event.c.at, ledger_event.c.row_id, ledger_event.c.n)
-                .limit(limit)
-            ).all()
-            return [self._event(row) for row in rows]
+            old = ledger_event.c.at <= self._now(connection) - older_than if older_than > 0 else true()
+            return self._untold(connection, old, limit)
+
+    def _untold(
+        self, connection: Connection, which: ColumnElement[bool], limit: int | None = None
+    ) -> list[LedgerEvent]:
+        rows = connection.execute(
+            select(ledger_event)
+            .where(ledger_event.c.published_at.is_(None), which)
+            .order_by(ledger_event.c.at, ledger_event.c.row_id, ledger_event.c.n)
+            .limit(limit)
+        ).all()
+        return [self._event(row) for row in rows]
 
     def _insert_event(
         self, connection: Connection, row_id: str, rebooking_id: str, n: int, outcome: Outcome, now: float
@@ -304,7 +304,7 @@ class Ledger:
             return [(row.id, row.producer) for row in rows]
 
     def claim(self, row_id: str, owner: str, *, lease: float) -> Claimed | None:
-        """Take a row that is due and that nobody holds; None when there is nothing to take."""
+        """Take a row that is due and that nobody holds; ACCEPTED becomes PRECHECKED. None when there is none."""
         c = rebooking_row.c
         with transaction(self.engine) as connection:
             # Locked while it is read: whoever held it may be moving it just now, and its fence alone wouldn't say so.
@@ -313,20 +313,22 @@ class Ledger:
             now = self._now(connection)
             if row is None or row.sealed is None or not _is_due(row, now):
                 return None
+            state = RowState.PRECHECKED if row.state == RowState.ACCEPTED.value else RowState(row.state)
             taken = connection.execute(
                 update(rebooking_row)
                 .where(c.id == row_id, c.fence == row.fence)
-                .values(fence=row.fence + 1, lease_owner=owner, lease_until=now + lease, updated_at=now)
-            )
-            if taken.rowcount != 1:
-                return None
-            return self._claimed(row, row.fence + 1, now)
+                .values(
+                    state=state.value, fence=row.fence + 1, lease_owner=owner, lease_until=now + lease, updated_at=now
+                )
+                .returning(rebooking_row)
+            ).first()
+            return self._claimed(taken, now) if taken is not None else None
 
     def renew(self, claimed: Claimed, *, lease: float) -> bool:
         """Hold a row for longer; False when it is somebody else's now."""
         with transaction(self.engine) as connection:
-            until = self._now(connection) + lease
-            return self._write(connection, claimed, {"lease_until": until})
+            now = self._now(connection)
+            return self._write(connection, claimed, {"lease_until": now + lease}, now) is not None
 
     def lease_holds(self, claimed: Claimed) -> bool:
         """Whether the row is still this worker's, by the database's time."""
@@ -344,10 +346,11 @@ class Ledger:
         next_in: float | None,
         release: bool = True,
         **values: Any,
-    ) -> tuple[Claimed, LedgerEvent | None]:
-        """Commit a row's new state and what the patient is told of it, in one transaction.
+    ) -> tuple[Claimed, list[LedgerEvent]]:
+        """Commit a row's new state and what the patient is told of it, in one transaction; SENDING begins an attempt.
 
-        `next_in` = seconds until there is something to do again, None = never. Raises LostClaim, ForbiddenMove.
+        `next_in` = seconds until there is something to do again, None = never. Returns what is now to be told: this
+        event, after those of the row that the log may lack. Raises LostClaim, ForbiddenMove.
         """
         check(claimed.state, state)
         return self._commit(claimed, state, outcome, next_in, release, values)
@@ -360,8 +363,8 @@ class Ledger:
         outcome: Outcome | None = None,
         release: bool = True,
         **values: Any,
-    ) -> tuple[Claimed, LedgerEvent | None]:
-        """Keep a row's state, note what was found, and say when to look again. Raises LostClaim."""
+    ) -> tuple[Claimed, list[LedgerEvent]]:
+        """Keep a row's state, note what was found, and say when to look again; as `move` else. Raises LostClaim."""
         return self._commit(claimed, claimed.state, outcome, next_in, release, values)
 
     def _commit(
@@ -372,7 +375,7 @@ class Ledger:
         next_in: float | None,
         release: bool,
         values: dict[str, Any],
-    ) -> tuple[Claimed, LedgerEvent | None]:
+    ) -> tuple[Claimed, list[LedgerEvent]]:
         if isinstance(values.get("result_text"), str):
             values["result_text"] = self._sealer.seal(values["result_text"].encode())
         with transaction(self.engine) as connection:
@@ -386,31 +389,27 @@ class Ledger:
                 written |= {"lease_owner": None, "lease_until": None}
             if state not in OPEN and claimed.state in OPEN:
                 written["ended_at"] = now
-            event = None
             if outcome is not None:
                 written["events"] = claimed.events + 1
-            if not self._write(connection, claimed, written):
+            row = self._write(connection, claimed, written, now)
+            if row is None:
                 raise LostClaim(claimed.id)
+            if state is RowState.SENDING and claimed.state is not state:
+                connection.execute(insert(attempt).values(row_id=row.id, n=row.attempt, started_at=now))
+            untold: list[LedgerEvent] = []
             if outcome is not None:
                 outcome = outcome.model_copy(update={"updated_at": _utc(now)})
-                event = self._insert_event(
-                    connection, claimed.id, claimed.rebooking_id, claimed.events + 1, outcome, now
-                )
-            row = connection.execute(select(rebooking_row).where(rebooking_row.c.id == claimed.id)).one()
-            return self._claimed(row, claimed.fence, now), event
+                untold = self._untold(connection, ledger_event.c.row_id == row.id)
+                untold.append(self._insert_event(connection, row.id, row.rebooking_id, row.events, outcome, now))
+            return self._claimed(row, now), untold
 
-    def _write(self, connection: Connection, claimed: Claimed, values: dict[str, Any]) -> bool:
-        written = connection.execute(
+    def _write(self, connection: Connection, claimed: Claimed, values: dict[str, Any], now: float) -> Row[Any] | None:
+        return connection.execute(
             update(rebooking_row)
             .where(rebooking_row.c.id == claimed.id, rebooking_row.c.fence == claimed.fence)
-            .values(**values, updated_at=self._now(connection))
-        )
-        return bool(written.rowcount == 1)
-
-    def begin_attempt(self, claimed: Claimed, n: int) -> None:
-        """Note that an attempt begins."""
-        with transaction(self.engine) as connection:
-            connection.execute(insert(attempt).values(row_id=claimed.id, n=n, started_at=self._now(connection)))
+            .values(**values, updated_at=now)
+            .returning(rebooking_row)
+        ).first()
 
     def end_attempt(self, claimed: Claimed, n: int, **values: Any) -> None:
         """Note what an attempt has shown."""
@@ -421,10 +420,10 @@ class Ledger:
                 .values(ended_at=self._now(connection), **values)
             )
 
-    def _claimed(self, row: Row[Any], fence: int, now: float) -> Claimed:
+    def _claimed(self, row: Row[Any], now: float) -> Claimed:
         return Claimed(
             id=row.id,
-            fence=fence,
+            fence=row.fence,
             rebooking_id=row.rebooking_id,
             command_id=row.command_id,
             facility_from=row.facility_from,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
+from contextlib import suppress
 
 from shared.configuration import Producer, Tls
 from shared.scheduling.failures import NotReached
@@ -15,15 +17,21 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 class Certificates:
-    """Gives each producer's current TLS context."""
+    """Gives each producer's current TLS context; those with the same files share one, for making it takes long."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Stamp, ssl.SSLContext]] = {}
+        self._kept: dict[Tls | None, tuple[Stamp, ssl.SSLContext]] = {}
+
+    def prepare(self, producers: Mapping[str, Producer]) -> None:
+        """Make every context now, not during the first call of each; what can't be made is told in the log."""
+        for name, producer in producers.items():
+            with suppress(NotReached):
+                self.context(name, producer)
 
     def context(self, name: str, producer: Producer) -> ssl.SSLContext:
         """The context by the files as they are now; the last good one while they can't be read. Raises NotReached."""
         stamp = _stamp(producer.tls)
-        kept = self._kept.get(name)
+        kept = self._kept.get(producer.tls)
         if kept is not None and kept[0] == stamp:
             return kept[1]
         try:
@@ -34,7 +42,7 @@ class Certificates:
                 raise NotReached("the certificate files can't be read") from error
             log.exception("the certificate files of %s can't be read; the last good ones stay in use", name)
             return kept[1]
-        self._kept[name] = (stamp, context)
+        self._kept[producer.tls] = (stamp, context)
         return context
 
 

@@ -103,6 +103,7 @@ class SchedulingClient:
 
     async def __aenter__(self) -> SchedulingClient:
         await asyncio.to_thread(envelopes.load)
+        await asyncio.to_thread(self._certificates.prepare, self._configuration.producers)
         return self
 
     async def __aexit__(

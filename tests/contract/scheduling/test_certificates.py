@@ -150,6 +150,7 @@ def test_a_context_is_made_once_for_the_same_files(tmp_path: Path) -> None:
 
     first = certificates.context("north", producer)
     assert certificates.context("north", producer) is first
+    assert certificates.context("south", producer) is first, "the same files are read for another system"
 
     file.write_bytes(a_certificate(tmp_path, "other").read_bytes() + b"\n")
     second = certificates.context("north", producer)
@@ -157,3 +158,15 @@ def test_a_context_is_made_once_for_the_same_files(tmp_path: Path) -> None:
 
     file.unlink()
     assert certificates.context("north", producer) is second
+
+
+async def test_no_call_waits_for_a_context_to_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one takes as long as twenty calls: a client has made them all before its first."""
+
+    def never(_: object) -> ssl.SSLContext:
+        raise AssertionError("made during a call")
+
+    async with a_raw_booking_system(says(BOOKING)) as system:
+        async with SchedulingClient(a_configuration(system.url)) as client:
+            monkeypatch.setattr("shared.scheduling.certificates.ssl_context", never)
+            assert await client.get_booking_details(FACILITY, "B-1", a_context()) is not None

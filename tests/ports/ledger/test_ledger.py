@@ -76,8 +76,8 @@ class Bench:
 
     def end(self, row_id: str) -> None:
         """Bring an accepted row to NOT_APPLIED."""
-        claimed = self.move(self.claim(row_id), RowState.PRECHECKED)
-        self.ledger.move(claimed, RowState.NOT_APPLIED, outcome=an_outcome(OutcomeState.NOT_APPLIED), next_in=None)
+        told = an_outcome(OutcomeState.NOT_APPLIED)
+        self.ledger.move(self.claim(row_id), RowState.NOT_APPLIED, outcome=told, next_in=None)
 
 
 def an_outcome(state: OutcomeState) -> Outcome:
@@ -159,7 +159,7 @@ def test_the_same_id_at_another_facility_is_another_booking(bench: Bench) -> Non
 def test_manual_blocks_until_it_is_resolved(bench: Bench) -> None:
     """Nobody rebooks a booking of which nobody knows where it is; an operator's word, with a reason, opens it."""
     accepted = bench.accept()
-    states = (RowState.PRECHECKED, RowState.SENDING, RowState.UNKNOWN, RowState.MANUAL)
+    states = (RowState.SENDING, RowState.UNKNOWN, RowState.MANUAL)
     bench.move(bench.claim(accepted.row_id), *states, next_in=None)
     other = bench.a_rebooking(command_id="c2")
     assert bench.ledger.accept(other) == InProgress(accepted.event.rebooking_id)
@@ -219,7 +219,7 @@ def test_an_old_fence_writes_nothing(bench: Bench) -> None:
     fresh = bench.claim(accepted.row_id, "two")
     assert fresh.fence > stale.fence
     with pytest.raises(LostClaim):
-        bench.ledger.move(stale, RowState.PRECHECKED, outcome=None, next_in=0.0)
+        bench.ledger.move(stale, RowState.UNKNOWN, outcome=None, next_in=0.0)
     with pytest.raises(LostClaim):
         bench.ledger.stay(stale, next_in=0.0, outcome=an_outcome(OutcomeState.ACCEPTED))
     assert not bench.ledger.renew(stale, lease=10.0)
@@ -245,7 +245,7 @@ def test_what_is_due(bench: Bench) -> None:
     first = bench.accept()
     second = bench.accept(booking_id="B2", producer="south")
     assert bench.ledger.due(limit=10, without={"north"}) == [(second.row_id, "south")]
-    claimed = bench.move(bench.claim(first.row_id), RowState.PRECHECKED, RowState.SENDING, next_in=None)
+    claimed = bench.move(bench.claim(first.row_id), RowState.SENDING, next_in=None)
     assert bench.ledger.due(limit=10) == [(second.row_id, "south")]
     bench.now += 11
     assert {row_id for row_id, _ in bench.ledger.due(limit=10)} == {first.row_id, second.row_id}
@@ -256,14 +256,40 @@ def test_no_forbidden_move_is_written(bench: Bench) -> None:
     """A way that the states don't have is an error of ours, and changes nothing."""
     claimed = bench.claim(bench.accept().row_id)
     with pytest.raises(ForbiddenMove):
-        bench.ledger.move(claimed, RowState.CONFIRMED, outcome=an_outcome(OutcomeState.CONFIRMED), next_in=None)
-    assert bench.ledger.counts() == {"accepted": 1}
+        bench.ledger.move(claimed, RowState.MANUAL, outcome=an_outcome(OutcomeState.MANUAL), next_in=None)
+    assert bench.ledger.counts() == {"prechecked": 1}
+
+
+def test_whoever_moves_a_row_is_given_all_that_the_log_may_lack_of_it(bench: Bench) -> None:
+    """In order, so that nothing is told before what came before it; of this row alone."""
+    accepted, other = bench.accept(), bench.accept(booking_id="B2")
+    sending = bench.move(bench.claim(accepted.row_id), RowState.SENDING)
+    bench.ledger.published(accepted.row_id, 1)
+    _, untold = bench.ledger.move(sending, RowState.UNKNOWN, outcome=an_outcome(OutcomeState.UNKNOWN), next_in=1.0)
+    assert [(event.row_id, event.n) for event in untold] == [(accepted.row_id, 2), (accepted.row_id, 3)]
+    _, none = bench.ledger.stay(bench.claim(other.row_id), next_in=1.0)
+    assert none == []
+
+
+def test_sending_begins_an_attempt(bench: Bench) -> None:
+    """It is noted in the same commit that says that something may have been sent."""
+    claimed = bench.claim(bench.accept().row_id)
+    sending = an_outcome(OutcomeState.SENDING)
+    claimed, _ = bench.ledger.move(claimed, RowState.SENDING, outcome=sending, next_in=1.0, release=False, attempt=1)
+    bench.ledger.stay(claimed, next_in=1.0, outcome=sending, release=False)
+    shown = bench.ledger.show(claimed.id)
+    assert shown is not None
+    assert [(one["n"], one["ended_at"]) for one in shown["attempts"]] == [(1, None)]
+    bench.ledger.end_attempt(claimed, 1, proves="ambiguous", kind="broken")
+    shown = bench.ledger.show(claimed.id)
+    assert shown is not None
+    assert shown["attempts"][0]["proves"] == "ambiguous"
 
 
 def test_events_are_numbered_and_kept_until_published(bench: Bench) -> None:
     """Each told state is an event without holes in its numbers, unpublished until somebody says otherwise."""
     accepted = bench.accept()
-    bench.move(bench.claim(accepted.row_id), RowState.PRECHECKED, RowState.SENDING, RowState.UNKNOWN)
+    bench.move(bench.claim(accepted.row_id), RowState.SENDING, RowState.UNKNOWN)
     assert [event.n for event in bench.ledger.unpublished()] == [1, 2, 3]
     bench.ledger.published(accepted.row_id, 2)
     assert [event.n for event in bench.ledger.unpublished()] == [1, 3]
@@ -314,7 +340,7 @@ def test_a_row_is_never_taken_as_it_was_before_its_holder_moved_it(bench: Bench)
 
     Taken as it was before, it would be sent a second time.
     """
-    held = bench.move(bench.claim(bench.accept().row_id), RowState.PRECHECKED)
+    held = bench.claim(bench.accept().row_id)
     bench.now += 11.0
     holder = Ledger(bench.url, bench.sealer, now=lambda _: bench.now)
     told = an_outcome(OutcomeState.SENDING)

@@ -15,7 +15,7 @@ from services.booking.dispatcher import STEPS_FOR_EACH, Dispatcher
 from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from shared.contracts.sections import OutcomeState
-from shared.ledger.port import Accepted
+from shared.ledger.port import Accepted, LedgerEvent
 from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking, open_gate
 
 
@@ -379,6 +379,30 @@ async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     second = saga.ledger.claim(accepted.row_id, "two", lease=10)
     assert second is not None
     assert second.fence > first.fence
+
+
+async def test_an_update_waits_for_no_event_log(saga: SagaUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is being sent is told beside the sending; what comes of it is told after that all the same."""
+    answered = asyncio.Event()
+
+    async def gate(point: str) -> None:
+        if point == "answer":
+            answered.set()
+
+    saga.system.gate = gate
+    teller = saga.sagas[0]._deps.teller
+    tell, order = teller.tell, []
+
+    async def hanging(event: LedgerEvent) -> bool:
+        if event.outcome.state is OutcomeState.SENDING:
+            await answered.wait()
+        order.append(event.outcome.state)
+        return await tell(event)
+
+    monkeypatch.setattr(teller, "tell", hanging)
+    accepted = await saga.accept()
+    await asyncio.wait_for(saga.step(accepted.row_id), 30)
+    assert order[-2:] == [OutcomeState.SENDING, OutcomeState.CONFIRMED]
 
 
 async def test_events_reach_the_log_in_order_and_once(saga: SagaUnderTest) -> None:

@@ -87,3 +87,47 @@ async def test_a_silent_one_is_gone_when_its_ping_is_not_answered_either() -> No
     await turns()
     assert await asked.ask(something, "otherwise") == "otherwise"
     await asked.close()
+
+
+async def test_one_that_says_nothing_to_anybody_is_gone_long_before_the_patience_ends() -> None:
+    """All who wait go their own way together, and nobody waits from then on."""
+    connection = Pinged()
+    connection.answers = False
+    asked = Dispensable(connection, patience=3600, tick=0.001)
+    both = await asyncio.gather(asked.ask(never, "otherwise"), asked.ask(never, "otherwise"))
+    assert both == ["otherwise", "otherwise"]
+    await turns()
+    assert await asked.ask(never, "otherwise") == "otherwise"
+    assert connection.pings == 1
+    await asked.close()
+
+
+async def test_one_that_answers_others_is_not_gone() -> None:
+    """Whoever waits longer than some ticks waits on, as long as Redis says something to somebody."""
+    loop, tick = asyncio.get_running_loop(), 0.001
+    asked = Dispensable(Pinged(), patience=3600, tick=tick)
+    slow = asyncio.create_task(asked.ask(never, "otherwise"))
+    until = loop.time() + 20 * tick
+    while loop.time() < until:
+        assert await asked.ask(something, "otherwise") == "something"
+        await asyncio.sleep(0)
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    await asked.close()
+
+
+async def test_a_process_that_hears_nothing_because_it_is_late_takes_nobody_for_gone() -> None:
+    """A loop that was held up through all the ticks asks on: the answer may have been there all the time."""
+    asked = Dispensable(Pinged(), patience=3600, tick=0.001)
+    slow = asyncio.create_task(asked.ask(never, "otherwise"))
+    await asyncio.sleep(0)
+    for _ in range(20):
+        busy_until = asyncio.get_running_loop().time() + 0.003
+        while asyncio.get_running_loop().time() < busy_until:
+            pass
+        await asyncio.sleep(0)
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    await asked.close()
