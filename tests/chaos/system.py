@@ -100,6 +100,15 @@ class Backing:
         """Be killed with -9."""
         await asyncio.to_thread(self._server.kill)
 
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._server.url
+
+    async def run(self, *command: str) -> None:
+        """Run one of the server's own commands beside it."""
+        await asyncio.to_thread(self._server.run, *command)
+
     async def again(self) -> None:
         """Be started again."""
         await asyncio.to_thread(self._server.again)

@@ -17,10 +17,11 @@ import aiohttp
 import psycopg
 import pytest
 import pytest_asyncio
+from kombu import Connection
 
 from tests.chaos.patient import Patient
 from tests.chaos.run import people
-from tests.chaos.system import SHORT, Process, System, running
+from tests.chaos.system import SHORT, Backing, Process, System, running
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -156,6 +157,49 @@ async def test_without_the_broker_accepting_goes_on_and_nothing_is_lost(system: 
         for patient in patients:
             assert await told_what_happened(system, patient), patient.record.ends
         assert took < 8.0, "a dead broker holds an answer up for three seconds at most, each gateway its own"
+
+
+@asynccontextmanager
+async def blocked(broker: Backing) -> AsyncIterator[None]:
+    """The broker says that its memory is full, and takes no message from anybody."""
+    await broker.run("rabbitmqctl", "set_vm_memory_high_watermark", "0")
+    try:
+        yield
+    finally:
+        await broker.run("rabbitmqctl", "set_vm_memory_high_watermark", "0.6")
+
+
+def takes_messages(broker_url: str) -> bool:
+    """Whether the broker confirms messages within a second each; even a blocked one takes a connection's first."""
+    options = {"confirm_publish": True, "read_timeout": 1}
+    connection = Connection(broker_url, transport_options=options)
+    try:
+        producer = connection.Producer()
+        for _ in range(3):
+            producer.publish("", routing_key="nobody")
+        return True
+    except OSError:
+        return False
+    finally:
+        connection.collect(socket_timeout=0.1)  # closing politely waits for a broker that doesn't listen
+
+
+async def test_a_blocked_broker_keeps_nobody_from_being_accepted(system: System, everybody: Any) -> None:
+    """Connected, and silent: confirmations are accepted and end while it takes no message, and nothing is lost."""
+    broker = system.victims["broker"][0]
+    assert isinstance(broker, Backing)
+    async with prepared(system, everybody, 10) as patients:
+        async with blocked(broker):
+            assert not await asyncio.to_thread(takes_messages, broker.url)
+            began = time.monotonic()
+            async with asyncio.timeout(30):
+                await asyncio.gather(*(one.confirm() for one in patients))
+                took = time.monotonic() - began
+                await asyncio.gather(*(one.until_ended() for one in patients))
+        assert await asyncio.to_thread(takes_messages, broker.url)
+        for patient in patients:
+            assert await told_what_happened(system, patient), patient.record.ends
+        assert took < 8.0, "a silent broker holds an answer up for three seconds at most, each gateway its own"
 
 
 async def test_without_the_event_log_the_accepted_end_and_the_new_are_refused_at_once(

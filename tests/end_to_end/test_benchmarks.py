@@ -25,7 +25,7 @@ async def small(
 ) -> AsyncIterator[Machine]:
     """The benchmarks' machine on this run's servers."""
     urls = (fresh_broker_url, fresh_events_url, fresh_cache_url, fresh_database_url)
-    async with machine([Server(url, nothing, nothing, nothing) for url in urls]) as started:
+    async with machine([Server(url, nothing, nothing, nothing, nothing) for url in urls]) as started:
         yield started
 
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -28,13 +29,14 @@ class Unavailable(Exception):
 class Server:
     """A server that this run has started. `kill` ends it as a power cut would; `again` starts it on the same data.
 
-    `pid` is its first process, where that can be seen from here.
+    `run` runs one of its own commands beside it; `pid` is its first process, where that can be seen from here.
     """
 
     url: str
     stop: Callable[[], None]
     kill: Callable[[], None]
     again: Callable[[], None]
+    run: Callable[..., None]
     pid: int | None = None
 
 
@@ -118,6 +120,7 @@ def _container(
         stop=lambda: _stop_container(name),
         kill=lambda: _done("docker", "kill", "-s", "KILL", name),
         again=lambda: _done("docker", "start", name),
+        run=lambda *command: _done("docker", "exec", name, *command),
         pid=int(pid) if pid.isdecimal() and Path(f"/proc/{pid}").exists() else None,
     )
 
@@ -126,16 +129,16 @@ def _stop_container(name: str) -> None:
     _run("docker", "rm", "-f", "-v", name)
 
 
-def _run(*command: str) -> str | None:
+def _run(*command: str, environment: dict[str, str] | None = None) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     except subprocess.TimeoutExpired:
         return None
     return done.stdout if done.returncode == 0 else None
 
 
-def _done(*command: str) -> None:
-    if _run(*command) is None:
+def _done(*command: str, environment: dict[str, str] | None = None) -> None:
+    if _run(*command, environment=environment) is None:
         raise Unavailable(f"{' '.join(command)} failed")
 
 
@@ -211,7 +214,7 @@ def _process(
         nonlocal process
         process = begin()
 
-    return Server(url, stop, kill, again, process.pid)
+    return Server(url, stop, kill, again, partial(_done, environment=environment), process.pid)
 
 
 def _free_port() -> int:
