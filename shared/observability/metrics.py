@@ -27,6 +27,9 @@ LOOK_UPS = Counter(
     ["interaction", "result"],
 )
 LATE_APPLIES = Counter("omboka_late_applies", "Updates applied after they had been told as not done (goal: 0)")
+NOT_THERE = Counter(
+    "omboka_confirmed_not_there", "Rebookings told as confirmed and later found at their old time (goal: 0)"
+)
 
 
 class Gauges(Collector):

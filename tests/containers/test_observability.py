@@ -108,6 +108,7 @@ REQUESTS = 'omboka_gateway_request_seconds_count{{route="/v1/me", status="{}"}}'
 SLOW = 'omboka_call_seconds_bucket{{producer="north", le="{}"}}'
 FIRES: dict[str, dict[str, str]] = {
     "OmbokaLateApply": {'omboka_late_applies_total{instance="a"}': "0 0 1x28"},
+    "OmbokaConfirmedNotThere": {'omboka_confirmed_not_there_total{instance="a"}': "0 0 1x28"},
     "OmbokaRebookingNeedsAPerson": {'omboka_unresolved{state="manual", age="older", instance="a"}': "1x30"},
     "OmbokaUnresolvedForLong": {'omboka_unresolved_oldest_seconds{state="unknown"}': "3700x30"},
     "OmbokaLedgerOutOfReach": {'omboka_unresolved{state="unknown", age="older", instance="a"}': "_x30"},

@@ -16,7 +16,7 @@ from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from shared.contracts.sections import OutcomeState
 from shared.ledger.port import Accepted, LedgerEvent
-from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking, open_gate
+from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking, a_timeslot, open_gate
 
 
 @pytest.fixture
@@ -317,6 +317,30 @@ async def test_what_can_never_be_proven_is_for_a_person(saga: SagaUnderTest) -> 
     saga.system.silent_until = 1e9
     outcome = await saga.run(accepted, seconds=200_000)
     assert (outcome.state, outcome.phone) == (OutcomeState.MANUAL, "08-1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "earliest", "latest"),
+    [
+        ("20260203090000", "20260116070000", 400, 1_000),
+        ("20260116070000", "20260210100000", 400, 1_000),
+        ("20260203090000", "20260116095900", 6_900, 8_000),
+        ("20260203090000", "20260210100000", 86_400, 90_000),
+    ],
+    ids=["to a time within a day", "from a time within a day", "to one that comes within a day", "neither"],
+)
+async def test_a_person_is_asked_sooner_when_a_time_is_near(
+    saga: SagaUnderTest, old: str, new: str, earliest: float, latest: float
+) -> None:
+    """Less than 24 hours before either time nobody waits for a day: five minutes after settling it is for a person."""
+    saga.system.booking = a_booking(old, old[:-4] + "5900")
+    saga.system.mishap = "lost"
+    accepted = await saga.accept(new=a_timeslot(new, new[:-4] + "5959"))
+    await saga.step(accepted.row_id)
+    saga.system.silent_until = 1e9
+    assert (await saga.run(accepted, seconds=earliest - 10)).state is OutcomeState.UNKNOWN
+    assert (await saga.run(accepted, seconds=200_000)).state is OutcomeState.MANUAL
+    assert saga.clock.monotonic() <= latest
 
 
 @pytest.mark.parametrize("mishap", ["crash_before", "crash_after"])

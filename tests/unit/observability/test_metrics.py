@@ -127,6 +127,32 @@ async def test_a_ledgers_own_rows_can_be_told_by_age(tmp_path: Path) -> None:
     saga.close()
 
 
+async def test_a_confirmed_rebooking_that_is_not_there_is_counted_once_and_has_a_reason(tmp_path: Path) -> None:
+    """OK, nothing done, and silent when it was looked at: what the watcher finds calls a person, who can look it up."""
+    saga = SagaUnderTest(tmp_path)
+
+    async def silent_from_the_answer_on(point: str) -> None:
+        if point == "answer":
+            saga.system.silent_until = saga.clock.monotonic() + 100
+
+    saga.system.mishap, saga.system.gate = "taken_silently", silent_from_the_answer_on
+    before = not_there()
+    accepted = await saga.accept()
+    assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
+    await saga.watch()
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED, "no machine takes it back"
+    assert not_there() - before == 1
+    shown = saga.ledger.show(accepted.row_id)
+    assert shown is not None
+    assert shown["reason"] == "not_there"
+    saga.close()
+
+
+def not_there() -> float:
+    """How many confirmed ones this process has found at their old time."""
+    return REGISTRY.get_sample_value("omboka_confirmed_not_there_total") or 0.0
+
+
 def late_applies() -> float:
     """How many late updates this process has counted."""
     return REGISTRY.get_sample_value("omboka_late_applies_total") or 0.0
