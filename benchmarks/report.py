@@ -1,4 +1,4 @@
-"""From a run's JSON file to the table in docs/performance.md, the plots beside it, and what docs/operations.md sizes by.
+"""From a run's JSON file to the table in docs/performance.md, its plots, and what docs/operations.md sizes by.
 
 `python -m benchmarks.report` makes them anew from docs/performance.json, each table between its markers.
 """
@@ -96,8 +96,8 @@ def plots(record: dict[str, Any]) -> dict[str, str]:
 def sizing(record: dict[str, Any]) -> str:
     """What a process costs and bears, by role, as far as the record has it; each with where it stands in the record."""
     told = [
-        f"By the run of {record['date']} on {record['machine']['cores']} cores, which the load, the booking systems and "
-        "all servers shared:",
+        f"By the run of {record['date']} on {record['machine']['cores']} cores, which the load, the booking systems "
+        "and all servers shared:",
         "",
         "| role | | measured | in `performance.json` |",
         "|---|---|---|---|",
