@@ -7,6 +7,9 @@ WITHOUT_SERVERS := not servers and not containers and not browser and not chaos
 WORKERS ?= 2
 ROLES := gateway availability booking simulator
 
+# Runs a stage, and says how long it took whatever became of it.
+timed = @began=$$(date +%s); $(1); status=$$?; echo "== $@ took $$(( $$(date +%s) - began )) s"; exit $$status
+
 .DEFAULT_GOAL := help
 .PHONY: help setup screenshots demo test test-browser test-servers test-containers test-all bench bench-quick check format lock image-sizes clean
 
@@ -31,21 +34,21 @@ demo: setup ## run everything in one process with simulated booking systems: htt
 	@$(BIN)/omboka demo $(ARGS)
 
 test: setup ## run every test that needs no server, in WORKERS=2 processes; ARGS="PATH -k NAME" chooses some
-	@$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" -n $(WORKERS) --dist worksteal $(ARGS)
+	$(call timed,$(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" -n $(WORKERS) --dist worksteal $(ARGS))
 
 test-browser: setup ## run the pages' tests in Chromium, installed here where root may, else the tests say what to install
 	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
-	@$(BIN)/python -m pytest -q -m browser -n $(WORKERS) --dist worksteal $(ARGS)
+	$(call timed,$(BIN)/python -m pytest -q -m browser -n $(WORKERS) --dist worksteal $(ARGS))
 
 test-servers: setup ## run what needs RabbitMQ, Redis and PostgreSQL, found or started, and the chaos; a missing one fails
-	@$(BIN)/python -m pytest -q -m "(servers or chaos) and not containers and not browser" $(ARGS)
+	$(call timed,$(BIN)/python -m pytest -q -m "(servers or chaos) and not containers and not browser" $(ARGS))
 
 test-containers: setup ## run what needs a Docker engine: the images, the compose stack, its restarts; without one they fail
-	@$(BIN)/python -m pytest -q -m containers $(ARGS)
+	$(call timed,$(BIN)/python -m pytest -q -m containers $(ARGS))
 
 # Servers and containers are waited for more than they work: two at a time take half the time.
-test-all: test ## run every test, these after `make test` two at a time: containers, browser, servers; each tells at its end
+test-all: test ## run every test, these after `make test` two at a time: containers, browser, servers; each says its time
 	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target test-containers test-browser test-servers
 
 .PHONY: mutations

@@ -1,6 +1,6 @@
-"""From a run's JSON file to the table in docs/performance.md, between its markers, and the plots beside it.
+"""From a run's JSON file to the table in docs/performance.md, its plots, and what docs/operations.md sizes by.
 
-`python -m benchmarks.report` makes both anew from docs/performance.json.
+`python -m benchmarks.report` makes them anew from docs/performance.json, each table between its markers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,37 @@ PICTURES = {
     "latency.svg": "p95 of a look-up against load",
     "hanging.svg": "Everybody else's look-ups while one of 20 systems hangs",
 }
+HANDBOOK = DOCS / "operations.md"
 BEGIN, END = "<!-- begin: made by `python -m benchmarks.report` -->", "<!-- end -->"
+
+
+KIB = 1024
+
+SIZING: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("gateway", "an idle WebSocket", ("sockets", "raw", "bytes_each"), "KiB"),
+    (
+        "gateway",
+        "one event to each of 2,000 rebookings, followed over 10,000 WebSockets: CPU",
+        ("sockets", "raw", "burst", "cpu_s"),
+        "s",
+    ),
+    (
+        "all",
+        "a look-up of 20 timeslots: CPU of all processes",
+        ("throughput", "raw", "20 timeslots", "ours", "cpu_ms"),
+        "ms",
+    ),
+    ("all", "and of 200", ("throughput", "raw", "200 timeslots", "ours", "cpu_ms"), "ms"),
+    ("availability", "look-ups of one process", ("scaling", "raw", "look-ups/s by processes", "1"), "a second"),
+    ("availability", "and of two", ("scaling", "raw", "look-ups/s by processes", "2"), "a second"),
+    (
+        "availability",
+        "a search over 20 facilities: CPU of all processes",
+        ("scaling", "raw", "search by facilities", "20", "cpu_ms"),
+        "ms",
+    ),
+)
+"""What the handbook sizes by: the role, what it is, where the record has it, and its unit."""
 
 
 def table(record: dict[str, Any]) -> str:
@@ -63,18 +93,46 @@ def plots(record: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def write(record: dict[str, Any], page: Path = PAGE) -> None:
-    """Put the table between the page's markers and the plots beside the page. Raises ValueError without markers."""
+def sizing(record: dict[str, Any]) -> str:
+    """What a process costs and bears, by role, as far as the record has it; each with where it stands in the record."""
+    told = [
+        f"By the run of {record['date']} on {record['machine']['cores']} cores, which the load, the booking systems "
+        "and all servers shared:",
+        "",
+        "| role | | measured | in `performance.json` |",
+        "|---|---|---|---|",
+    ]
+    for role, what, source, unit in SIZING:
+        found: Any = record["benchmarks"]
+        for name in source:
+            found = found.get(name) if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            measured = f"{found['median']:.3g} {unit} ({found['least']:.3g} to {found['greatest']:.3g})"
+        elif found is not None:
+            measured = f"{found / KIB:.3g} {unit} (one run)" if unit == "KiB" else f"{found:.3g} {unit} (one run)"
+        else:
+            continue
+        told.append(f"| {role} | {what} | {measured} | {', '.join(source)} |")
+    return "\n".join(told)
+
+
+def write(record: dict[str, Any], page: Path = PAGE, handbook: Path = HANDBOOK) -> None:
+    """Put the tables between the markers of both pages, and the plots beside the first. Raises ValueError without."""
+    drawn = plots(record)
+    pictures = "".join(f"\n![{PICTURES[name]}](performance-{name})\n" for name in drawn)
+    _put(page, f"{table(record)}\n{pictures}")
+    _put(handbook, f"{sizing(record)}\n")
+    for name, svg in drawn.items():
+        (page.parent / f"performance-{name}").write_text(svg, encoding="utf-8")
+
+
+def _put(page: Path, content: str) -> None:
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page} has no markers")
-    drawn = plots(record)
-    pictures = "".join(f"\n![{PICTURES[name]}](performance-{name})\n" for name in drawn)
-    page.write_text(f"{before}{BEGIN}\n{table(record)}\n{pictures}{END}{after}", encoding="utf-8")
-    for name, svg in drawn.items():
-        (page.parent / f"performance-{name}").write_text(svg, encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n{content}{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

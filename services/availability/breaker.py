@@ -1,10 +1,13 @@
 """A breaker: after so many failures in a row a booking system isn't asked for a while; then one call tries it.
 
-Only what says something of the system's health counts: a fault of the platform before routing doesn't.
+Whoever comes while that call is under way waits a little for what it shows, for it is mostly good news: without that,
+each process would refuse its next patient although the booking system is back. Only what says something of the system's
+health counts: a fault of the platform before routing doesn't.
 """
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 
 from services.availability.unavailable import Busy
@@ -19,6 +22,13 @@ class BreakerState(Enum):
     OPEN = 2
 
 
+class Admission:
+    """A call that the breaker has let through: how it ended is told once."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+
 class Breaker:
     """The breaker of one booking system in this process."""
 
@@ -28,7 +38,7 @@ class Breaker:
         self._clock = clock
         self._in_a_row = 0
         self._opened_at: float | None = None
-        self._probing = False
+        self._probe: Admission | None = None
 
     def __repr__(self) -> str:
         return f"<Breaker {self.state.name.lower()}, {self._in_a_row} failures in a row>"
@@ -40,28 +50,47 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.HALF_OPEN if self._left() <= 0 else BreakerState.OPEN
 
-    def ask(self) -> None:
-        """Ask to make a call. Raises Busy while the breaker is open, or another call is trying the system."""
-        if self.state is BreakerState.CLOSED:
-            return
-        if self.state is BreakerState.OPEN or self._probing:
-            raise Busy("the booking system has just been failing", retry_after=max(1.0, self._left()))
-        self._probing = True
+    async def admit(self, *, wait: float) -> Admission:
+        """Let a call through, after at most `wait` seconds if another one is just trying the system.
 
-    def succeeded(self) -> None:
+        Raises Busy while the breaker is open, and when that other one takes longer.
+        """
+        try:
+            async with asyncio.timeout(wait):
+                while self.state is BreakerState.HALF_OPEN and self._probe is not None:
+                    await self._probe.ended.wait()
+        except TimeoutError:
+            raise self._busy() from None
+        if self.state is BreakerState.OPEN:
+            raise self._busy()
+        admission = Admission()
+        if self.state is BreakerState.HALF_OPEN:
+            self._probe = admission
+        return admission
+
+    def succeeded(self, admission: Admission) -> None:
         """Note that a call was answered."""
-        self._in_a_row, self._opened_at, self._probing = 0, None, False
+        self._in_a_row, self._opened_at = 0, None
+        self._end(admission)
 
-    def failed(self) -> None:
-        """Note that a call wasn't answered."""
+    def failed(self, admission: Admission) -> None:
+        """Note that a call wasn't answered; one that began before the breaker opened says nothing new."""
         self._in_a_row += 1
-        if self._probing or self._in_a_row >= self._most:
+        if admission is self._probe or (self._opened_at is None and self._in_a_row >= self._most):
             self._opened_at = self._clock.monotonic()
-        self._probing = False
+        self._end(admission)
 
-    def gave_up(self) -> None:
+    def gave_up(self, admission: Admission) -> None:
         """Note that a call ended without saying anything of the system: cancelled, or refused on our side."""
-        self._probing = False
+        self._end(admission)
+
+    def _end(self, admission: Admission) -> None:
+        if admission is self._probe:
+            self._probe = None
+        admission.ended.set()
+
+    def _busy(self) -> Busy:
+        return Busy("the booking system has just been failing", retry_after=max(1.0, self._left()))
 
     def _left(self) -> float:
         return self._open_for - (self._clock.monotonic() - (self._opened_at or 0.0))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.availability.breaker import Breaker
+from services.availability.breaker import Admission, Breaker
 from services.availability.bulkhead import Bulkhead
 from services.availability.unavailable import Busy
 from shared.clock import Clock
@@ -39,7 +39,7 @@ class Guard:
         """
         ends = self._clock.monotonic() + seconds
         async with self.bulkhead.place():
-            self.breaker.ask()
+            admission = await self.breaker.admit(wait=min(self._wait, ends - self._clock.monotonic()))
             try:
                 await self._take_token(ends)
                 left = ends - self._clock.monotonic()
@@ -47,22 +47,22 @@ class Guard:
                     raise Busy("the time was spent waiting", retry_after=self._wait)
                 result = await make(left)
             except Busy:
-                self.breaker.gave_up()
+                self.breaker.gave_up(admission)
                 raise
             except SchedulingFailure as failure:
-                self._judge(failure)
+                self._judge(failure, admission)
                 raise
             except BaseException:
-                self.breaker.gave_up()
+                self.breaker.gave_up(admission)
                 raise
-            self.breaker.succeeded()
+            self.breaker.succeeded(admission)
             return result
 
-    def _judge(self, failure: SchedulingFailure) -> None:
+    def _judge(self, failure: SchedulingFailure, admission: Admission) -> None:
         if isinstance(failure, PlatformFault) and failure.sent is Sent.NO:
-            self.breaker.gave_up()
+            self.breaker.gave_up(admission)
         else:
-            self.breaker.failed()
+            self.breaker.failed(admission)
 
     async def _take_token(self, ends: float) -> None:
         patience = min(ends, self._clock.monotonic() + self._wait)

@@ -68,6 +68,7 @@ SUBJECTS_KEPT = 10_000
 """For how many subjects a gateway counts the rebookings begun; the ones longest idle are forgotten."""
 
 REPLACED_OUTCOMES = frozenset({OutcomeState.CONFIRMED, OutcomeState.OTHER_TIME, OutcomeState.MANUAL})
+_LOOKED_UP_FIRST = (SectionName.BOOKING, SectionName.FACILITIES)
 _STOPS = frozenset(
     {
         ProblemType.NOT_FOUND,
@@ -103,7 +104,11 @@ class Rebooking:
         if self.folded.outcome_state in REPLACED_OUTCOMES or self.full:
             return True
         problem = self.folded.section(SectionName.BOOKING).get("problem") or {}
-        return str(problem.get("type", "")).rpartition(":")[2] in _STOPS
+        if str(problem.get("type", "")).rpartition(":")[2] in _STOPS:
+            return True
+        # Who begins again after an outage asks whether it is over, and isn't to be told that it once was.
+        failed = any(self.folded.section(name)["state"] == State.FAILED.value for name in _LOOKED_UP_FIRST)
+        return failed and not self.folded.choices.facilities_confirmed
 
     @property
     def full(self) -> bool:

@@ -1,7 +1,8 @@
 """Runs the simulator by itself: `omboka simulator`.
 
 The environment may name `OMBOKA_SIMULATOR_HOST` (where to listen, default 127.0.0.1) and
-`OMBOKA_SIMULATOR_JOURNAL` (the file that the journal is written to).
+`OMBOKA_SIMULATOR_JOURNAL` (the file that the journal is written to, and of which the world comes back as it was when
+the simulator is started again within a day; without it the world begins anew each time).
 """
 
 from __future__ import annotations

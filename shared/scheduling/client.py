@@ -32,7 +32,7 @@ from shared.contracts.rules import TIME_TYPE_NAME_MAX_LENGTH, DateWindow
 from shared.scheduling import envelopes
 from shared.scheduling.answers import read_answer
 from shared.scheduling.certificates import Certificates
-from shared.scheduling.failures import NotReached, SchedulingFailure, Unreadable
+from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure, TimedOut, Unreadable
 from shared.scheduling.interactions import (
     get_all_healthcare_facilities,
     get_all_performers,
@@ -295,6 +295,8 @@ class SchedulingClient:
             raise
         except SchedulingFailure as failure:
             outcome = failure.vp_code or failure.kind
+            if isinstance(failure, NotReached | ConnectionBroken | TimedOut):
+                self._forget_address(name)
             raise
         finally:
             self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome)
@@ -321,8 +323,8 @@ class SchedulingClient:
         kept = self._sessions.get(name)
         if kept is not None and kept[0] is context:
             return kept[1]
-        # No limits here: how many calls there may be at once is for those who call to say. A system that has moved to
-        # another address is found there within ten seconds.
+        # No limits here: how many calls there may be at once is for those who call to say. A system that has moved is
+        # found after the first call that fails, and within ten seconds where the old address still answers.
         connector = aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=10, keepalive_timeout=30)
         session = aiohttp.ClientSession(
             connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
@@ -332,6 +334,12 @@ class SchedulingClient:
             # The certificate files have changed: calls in flight end on the old connections, new ones use these.
             self._retired[kept[1]] = asyncio.create_task(self._close_later(kept[1]))
         return session
+
+    def _forget_address(self, name: str | None) -> None:
+        """Look a system's name up again at its next call: one that gives no answer may have moved."""
+        _, session = self._sessions.get(name, (None, None))
+        if session is not None and isinstance(session.connector, aiohttp.TCPConnector):
+            session.connector.clear_dns_cache()
 
     async def _close_later(self, session: aiohttp.ClientSession) -> None:
         await asyncio.sleep(OLD_CONNECTIONS_KEPT)

@@ -34,16 +34,20 @@ async def booking_of(compose: Compose, patient: str) -> tuple[str, str]:
 
 
 async def come_to_timeslots(ws: Ws, facility: str = LINDANGEN, booking_id: str = BOOKING) -> None:
-    """Begin, leave page 1, and wait for timeslots, on a day that has a free one."""
+    """Begin, leave page 1, and wait for timeslots, on a later day than the first that has a free one.
+
+    Today's first may be over in a minute, and a booking whose time has come can't be moved again.
+    """
     await ws.begin(facility, booking_id)
     await ws.expect("booking.ready")
     await ws.expect("terms.ready")
     command = await ws.send("choose_facilities", facilities=[facility])
     await ws.expect("timeslots.ready", command=command)
     await ws.expect("days.ready", command=command)
-    days = iter([day["date"] for day in ws.sections["days"]["data"]["days"]])
-    while not free(ws):
-        await ws.expect("timeslots.ready", command=await ws.send("choose_day", date=next(days)))
+    for day in ws.sections["days"]["data"]["days"][1:]:
+        await ws.expect("timeslots.ready", command=await ws.send("choose_day", date=day["date"]))
+        if free(ws):
+            break
 
 
 async def come_to_summary(ws: Ws) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 
 import aiohttp
 import pytest
@@ -12,10 +13,13 @@ from tests.containers.compose_project import SCALE, Compose, docker, wait_until_
 from tests.containers.left_behind import CANARY, nobody_was_named
 from tests.containers.moving import (
     BOOKING,
+    booking_of,
     client,
+    come_to_summary,
     come_to_timeslots,
     confirm,
     free,
+    outcome_of,
 )
 from tests.containers.watched import EVERYBODY, Watched, until
 from tests.end_to_end.stacks import LINDANGEN, PATIENTS
@@ -124,7 +128,7 @@ async def test_a_patients_number_and_name_stay_nowhere(compose: Compose) -> None
     nobody_was_named(compose)
 
 
-SERVICES = ("nginx", *SCALE, "events", "cache", "rabbitmq", "postgres", "prometheus")
+SERVICES = ("nginx", *SCALE, "simulator", "events", "cache", "rabbitmq", "postgres", "prometheus")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -154,19 +158,65 @@ async def test_a_server_that_is_restarted_is_found_again(compose: Compose, servi
         assert (await confirm(ws))["state"] == "confirmed"
 
 
-async def test_down_and_up_loses_no_outcome(compose: Compose) -> None:
-    """Every container is made anew; what a client could still ask for is still there, event by event."""
+async def test_down_and_up_loses_nothing(compose: Compose) -> None:
+    """Every container is made anew.
+
+    What a client could still ask for is still there, event by event; who was choosing goes on choosing; who was told
+    only that their rebooking is accepted is told how it ended.
+    """
     before = await moved(compose)
     async with compose.portal() as portal:
         told = await portal.get(f"/v1/rebookings/{before}/events")
     nobody_was_named(compose)
-    compose.run("down")
-    compose.up()
-    async with compose.portal() as portal:
-        snapshot = await portal.get(f"/v1/rebookings/{before}")
-        assert snapshot["outcome"]["state"] == "confirmed"
-        assert await portal.get(f"/v1/rebookings/{before}/events") == told
+    async with client(compose, "elias") as choosing, client(compose, "nils") as accepted:
+        await come_to_timeslots(choosing, *await booking_of(compose, "elias"))
+        await come_to_timeslots(accepted, *await booking_of(compose, "nils"))
+        wanted = free(accepted)[0]
+        await come_to_summary(accepted)
+        let_update_hang(compose)
+        command = await accepted.send("confirm")
+        await accepted.expect("rebooking.sending", command=command)
+        compose.run("down")
+        compose.up()
+        async with compose.portal() as portal:
+            snapshot = await portal.get(f"/v1/rebookings/{before}")
+            assert snapshot["outcome"]["state"] == "confirmed"
+            assert await portal.get(f"/v1/rebookings/{before}/events") == told
+        assert (await confirm(choosing))["state"] == "confirmed"
+        assert (await outcome_of(accepted, command))["state"] == "confirmed"
+        assert not any(event["name"] == "section.failed" for event in choosing.events)
+    async with compose.portal("nils") as portal:
+        assert wanted["start"] in [one["start"] for one in (await portal.bookings())["bookings"]]
     await moved(compose)
+
+
+def let_update_hang(compose: Compose) -> None:
+    """The next rebooking at Lindängen is done, and its answer doesn't come; nobody outside reaches the simulator."""
+    put = (
+        "import urllib.request as u; u.urlopen(u.Request("
+        f"'http://127.0.0.1:8090/_sim/mishaps/{LINDANGEN}/UpdateBooking', method='PUT', "
+        """data=b'{"kind": "hang", "applied": true, "times": 1}'))"""
+    )
+    compose.run("exec", "-T", "simulator", "python", "-c", put)
+
+
+async def test_what_the_event_log_forgets_leaves_its_file(compose: Compose) -> None:
+    """Its file on disk holds what has come to its end until about a megabyte more has been written."""
+    secret = uuid.uuid4().hex
+
+    def redis(*arguments: str) -> str:
+        return compose.run("exec", "-T", "events", "redis-cli", *arguments)
+
+    def kept() -> bool:
+        look = f"cat /data/appendonlydir/* | grep -c {secret} || true"
+        return int(compose.run("exec", "-T", "events", "sh", "-c", look)) > 0
+
+    redis("set", "omboka:of-this-test", secret, "px", "1")
+    assert kept()
+    size = int(re.findall(r"aof_base_size:(\d+)", redis("info", "persistence"))[0])
+    much = "for _ = 1, ARGV[1] do redis.call('set', KEYS[1], string.rep('-', 65536)) end redis.call('del', KEYS[1])"
+    redis("eval", much, "1", "omboka:of-this-test", str((2 * size + 2**20) // 65536 + 1))
+    await until(lambda: not kept(), "the file is rewritten")
 
 
 def test_every_role_is_confined(compose: Compose) -> None:

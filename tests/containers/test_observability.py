@@ -13,13 +13,12 @@ import yaml
 
 from tests.builders.deploy import DEPLOY, ROLES, alerts, dashboard_queries, declared_metrics, documented, image_of
 from tests.containers.compose_project import Compose
+from tests.containers.moving import client, come_to_timeslots, confirm
 from tests.containers.watched import EVERYBODY, Watched, until
-from tests.end_to_end.stacks import LINDANGEN
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(300)]
 
 PROMETHEUS = image_of("prometheus")
-BOOKING = "1HZ5-0100001"
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +30,9 @@ def watched(compose: Compose) -> Watched:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def used(watched: Watched) -> Watched:
     """The system after a rebooking that Prometheus has seen."""
-    async with watched.compose.portal() as portal, await portal.rebook(LINDANGEN, BOOKING) as rebooking:
-        await rebooking.go_to_days()
-        await rebooking.go_to_summary()
-        assert (await rebooking.confirm())["state"] == "confirmed"
+    async with client(watched.compose) as ws:
+        await come_to_timeslots(ws)
+        assert (await confirm(ws))["state"] == "confirmed"
     await until(lambda: bool(watched.value('omboka_rows{state="confirmed"} > 0')), "the outcome is counted")
     # A rate needs two looks.
     for counter in ("omboka_calls_total", "omboka_cache_look_ups_total", "omboka_gateway_commands_total"):

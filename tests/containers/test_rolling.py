@@ -24,6 +24,9 @@ LONGEST_END = 45.0
 PATIENTS = ("saga", "elias", "tolvan")
 """Each has a booking at a facility of their own: two at one facility would take each other's timeslots."""
 
+ONLOOKER = "linnea"
+"""Looks at timeslots and does nothing: her socket is open whenever a gateway ends."""
+
 
 @dataclass
 class Load:
@@ -74,10 +77,26 @@ def restart(container: str) -> float:
 
 
 async def test_rolling_restarts_under_load_lose_and_repeat_nothing(compose: Compose) -> None:
-    """Each role in turn, one container after another, while patients move their bookings."""
+    """Each role in turn, one container after another, while patients move their bookings and one looks on."""
     # Read from a gateway, so before any is away.
     assert compose.auth_key
     load = Load()
+    async with client(compose, ONLOOKER) as onlooker:
+        await come_to_timeslots(onlooker, *await booking_of(compose, ONLOOKER))
+        looking_on = asyncio.create_task(onlooker.expect("rebooking.confirmed", within=3000))
+        try:
+            await roll(compose, load)
+        finally:
+            looking_on.cancel()
+        # She goes on where she was: every gateway has ended in its turn, so her socket was closed by one of them.
+        day = onlooker.sections["days"]["data"]["days"][0]["date"]
+        await onlooker.expect("timeslots.ready", command=await onlooker.send("choose_day", date=day))
+        load.resumed += onlooker.resumed
+        assert onlooker.resumed > 0, "no gateway's end was felt"
+
+
+async def roll(compose: Compose, load: Load) -> None:
+    """Roll each role in turn under load, and hold it to what is promised."""
     patients = [asyncio.create_task(load.patient(compose, name)) for name in PATIENTS]
     before = redelivered(compose)
     ends: dict[str, list[float]] = {role: [] for role in SCALE}

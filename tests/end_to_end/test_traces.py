@@ -57,6 +57,33 @@ async def test_a_clicks_trace_reaches_the_log_and_the_booking_systems(tmp_path: 
     assert {headers.get("traceparent") for headers in published} == {f"00-{TRACE}-b7ad6b7169203331-01"}
 
 
+async def test_a_clicks_trace_is_in_the_workers_lines(tmp_path: Path) -> None:
+    """What a worker has to say of a click it says under the click's id: a look-up's trouble, and a rebooking's."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter())
+    workers = [logging.getLogger(name) for name in ("services.availability", "services.booking")]
+    for one in workers:
+        one.addHandler(handler)
+    try:
+        async with embedded(tmp_path) as stack:
+            await stack.mishap("GetSupportedServiceContracts", kind="fault", times=1)
+            await stack.mishap("UpdateBooking", kind="vp", code="VP007")
+            portal = stack.portal("saga")
+            portal.headers["traceparent"] = f"00-{TRACE}-b7ad6b7169203331-01"
+            async with portal, await portal.rebook(LINDANGEN, "1HZ5-0100001") as rebooking:
+                await rebooking.go_to_days(LINDANGEN)
+                await rebooking.go_to_summary()
+                assert (await rebooking.confirm())["state"] == "not_applied"
+    finally:
+        for one in workers:
+            one.removeHandler(handler)
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    said = {one.name: [line for line in lines if line["logger"].startswith(one.name)] for one in workers}
+    assert all(said.values()), "a worker had nothing to say"
+    assert {line.get("trace_id") for line in lines} == {TRACE}
+
+
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     """The spans of this process, while the test runs."""

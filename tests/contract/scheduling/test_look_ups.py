@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 
+import aiohttp
 import pytest
 from lxml import etree
 
@@ -99,6 +100,24 @@ async def test_a_facility_is_addressed_as_the_catalogue_spells_it() -> None:
     address = envelope.findtext(".//{urn:riv:itintegration:registry:1}LogicalAddress")
     facility = envelope.findtext(".//{*}healthcare_facility")
     assert (address, facility) == (FACILITY, FACILITY)
+
+
+async def test_a_booking_system_that_has_moved_is_found_at_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call finds nobody at the old address, and no second: containers change theirs when they are started."""
+    at = ["127.0.0.2", "127.0.0.1"]
+
+    async def resolve(_: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        place = {"hostname": host, "host": at[0], "port": port, "family": socket.AF_INET, "proto": 0}
+        return [{**place, "flags": socket.AI_NUMERICHOST}]
+
+    monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", resolve)
+    async with a_raw_booking_system(says(http(ANSWER))) as system:
+        named = a_configuration(system.url.replace("127.0.0.1", "booking.example"))
+        async with SchedulingClient(named) as client:
+            with pytest.raises(NotReached):
+                await client.get_booking_details(FACILITY, "B-1", a_context())
+            del at[0]
+            assert await client.get_booking_details(FACILITY, "B-1", a_context()) is not None
 
 
 async def test_look_ups_share_their_connections() -> None:

@@ -113,7 +113,7 @@ async def fail(both: Guards, failure: SchedulingFailure) -> None:
 
 
 async def test_after_failures_in_a_row_nobody_asks_until_one_call_tries() -> None:
-    """Open for its time; then one probe, while the others are still refused; its answer closes the breaker."""
+    """Open for its time; then one call tries while the others wait for what it shows, and they all get through."""
     clock = FixedClock(NOW)
     both, hanging = guards(clock), Hanging()
     for _ in range(FAILURES):
@@ -126,27 +126,77 @@ async def test_after_failures_in_a_row_nobody_asks_until_one_call_tries() -> Non
     assert await both.call("south", answer, seconds=600) == 600
     clock.move(OPEN_FOR)
     assert breaker.state is BreakerState.HALF_OPEN
-    probe = asyncio.create_task(both.call("north", hanging.make, seconds=600))
+    at_once = [asyncio.create_task(both.call("north", hanging.make, seconds=600)) for _ in range(PLACES)]
     await turns()
-    with pytest.raises(Busy):
-        await both.call("north", answer, seconds=600)
+    assert hanging.begun == 1
     hanging.let_go.set()
-    await probe
+    assert await asyncio.gather(*at_once) == [600] * PLACES
+    assert hanging.begun == PLACES
     assert breaker.state is BreakerState.CLOSED
-    assert await both.call("north", answer, seconds=600) == 600
+
+
+async def opened(clock: FixedClock) -> Breaker:
+    """A breaker of one failure whose time has just passed."""
+    breaker = Breaker(1, OPEN_FOR, clock)
+    breaker.failed(await breaker.admit(wait=WAIT))
+    clock.move(OPEN_FOR)
+    return breaker
 
 
 async def test_a_probe_that_fails_opens_it_again() -> None:
-    """For as long as the first time."""
+    """For as long as the first time; who waited for the probe is refused with the time."""
     clock = FixedClock(NOW)
-    breaker = Breaker(1, OPEN_FOR, clock)
-    breaker.failed()
-    clock.move(OPEN_FOR)
-    breaker.ask()
-    breaker.failed()
-    assert breaker.state is BreakerState.OPEN
+    breaker = await opened(clock)
+    probe = await breaker.admit(wait=WAIT)
+    waiting = asyncio.create_task(breaker.admit(wait=WAIT))
+    await turns()
+    breaker.failed(probe)
+    with pytest.raises(Busy) as refused:
+        await waiting
+    assert refused.value.retry_after == OPEN_FOR
     clock.move(OPEN_FOR - 1)
     assert breaker.state is BreakerState.OPEN
+
+
+async def test_a_probe_that_is_given_up_makes_room_for_the_next() -> None:
+    """One of those who waited for it tries, and only one."""
+    breaker = await opened(FixedClock(NOW))
+    probe = await breaker.admit(wait=WAIT)
+    waiting = [asyncio.create_task(breaker.admit(wait=WAIT)) for _ in range(2)]
+    await turns()
+    breaker.gave_up(probe)
+    await turns()
+    assert [one.done() for one in waiting] == [True, False]
+    breaker.succeeded(waiting[0].result())
+    await waiting[1]
+
+
+async def test_a_probe_is_not_waited_for_longer_than_for_a_place() -> None:
+    """Its caller may wait for it as long as a look-up lasts; nobody else does."""
+    breaker = await opened(FixedClock(NOW))
+    await breaker.admit(wait=WAIT)
+    with pytest.raises(Busy):
+        await breaker.admit(wait=0.01)
+
+
+async def test_calls_that_began_before_it_opened_say_nothing_of_the_probe() -> None:
+    """Late failures neither keep it open for longer nor let a second call try; a late answer closes it."""
+    clock = FixedClock(NOW)
+    breaker = Breaker(1, OPEN_FOR, clock)
+    first, late, later, last = [await breaker.admit(wait=WAIT) for _ in range(4)]
+    breaker.failed(first)
+    clock.move(OPEN_FOR - 1)
+    breaker.failed(late)
+    clock.move(1)
+    assert breaker.state is BreakerState.HALF_OPEN
+    await breaker.admit(wait=WAIT)
+    breaker.failed(later)
+    breaker.gave_up(later)
+    assert breaker.state is BreakerState.HALF_OPEN
+    with pytest.raises(Busy):
+        await breaker.admit(wait=0.01)
+    breaker.succeeded(last)
+    assert breaker.state is BreakerState.CLOSED
 
 
 async def test_an_answer_between_failures_starts_the_count_anew() -> None:

@@ -50,10 +50,11 @@ def test_medians_quantiles_and_bounds() -> None:
 
 def test_the_table_stands_between_the_markers_and_again(tmp_path: Path) -> None:
     """Made twice it is the same; what stands around it stays; what failed is told."""
-    page = tmp_path / "performance.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    page, handbook = tmp_path / "performance.md", tmp_path / "operations.md"
+    for one in (page, handbook):
+        one.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
     for _ in range(2):
-        report.write(RECORD, page)
+        report.write(RECORD, page, handbook)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
@@ -69,21 +70,40 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text("no markers", encoding="utf-8")
     with pytest.raises(ValueError, match="no markers"):
-        report.write(RECORD, page)
+        report.write(RECORD, page, page)
     assert page.read_text(encoding="utf-8") == "no markers"
 
 
-def test_the_committed_page_is_made_from_the_committed_record(tmp_path: Path) -> None:
-    """Nobody writes a number into the table by hand."""
+def test_what_is_sized_by_stands_in_the_handbook_with_its_source() -> None:
+    """A median with its bounds, one run as one run, and nothing of what wasn't measured."""
+    median = {"median": 17.34, "least": 15.5, "greatest": 36.4}
+    benchmarks = {
+        "throughput": {"raw": {"20 timeslots": {"ours": {"cpu_ms": median}}}},
+        "sockets": {"raw": {"bytes_each": 2048.0}},
+        "scaling": {"error": "RuntimeError: no"},
+        "serial": {"raw": None},
+    }
+    told = report.sizing({**RECORD, "benchmarks": benchmarks}).splitlines()[4:]
+    assert told == [
+        "| gateway | an idle WebSocket | 2 KiB (one run) | sockets, raw, bytes_each |",
+        "| all | a look-up of 20 timeslots: CPU of all processes | 17.3 ms (15.5 to 36.4) "
+        "| throughput, raw, 20 timeslots, ours, cpu_ms |",
+    ]
+
+
+def test_the_committed_pages_are_made_from_the_committed_record(tmp_path: Path) -> None:
+    """Nobody writes a number into the tables by hand: neither the one of the figures nor the one to size by."""
     if not report.RECORD.exists():
         assert "Not measured yet." in report.PAGE.read_text(encoding="utf-8")
         return
     import json
 
-    page = tmp_path / "performance.md"
-    page.write_text(report.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    report.write(json.loads(report.RECORD.read_text(encoding="utf-8")), page)
-    assert page.read_text(encoding="utf-8") == report.PAGE.read_text(encoding="utf-8")
+    page, handbook = tmp_path / "performance.md", tmp_path / "operations.md"
+    for copy, original in ((page, report.PAGE), (handbook, report.HANDBOOK)):
+        copy.write_text(original.read_text(encoding="utf-8"), encoding="utf-8")
+    report.write(json.loads(report.RECORD.read_text(encoding="utf-8")), page, handbook)
+    for copy, original in ((page, report.PAGE), (handbook, report.HANDBOOK)):
+        assert copy.read_text(encoding="utf-8") == original.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])

@@ -35,12 +35,39 @@ def test_a_container_of_ours_is_confined(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"deploy", "prepare", "demo"}))
-def test_what_stays_is_bounded_healthy_and_comes_back(name: str) -> None:
-    """Memory is limited, health is looked at, and a container that dies is started again."""
+def test_what_stays_is_healthy_and_comes_back(name: str) -> None:
+    """Health is looked at, and a container that dies is started again."""
     one = SERVICES[name]
-    assert "mem_limit" in one
     assert one["restart"] == "unless-stopped"
     assert "build" in one or "test" in one["healthcheck"]  # our own images bring theirs
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_nobodys_container_takes_the_whole_machine(name: str) -> None:
+    """Memory and processors are bounded, of what others have made and of what only runs once as well."""
+    one = SERVICES[name]
+    assert re.fullmatch(r"\d+(m|g)", one["mem_limit"])
+    assert one["cpus"] == "${OMBOKA_CPUS:-1}"
+
+
+def test_what_the_event_log_forgets_leaves_the_disk() -> None:
+    """Its file alone is kept, and it is rewritten long before Redis's own 64 MB."""
+    options = SERVICES["events"]["command"][1:]
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert given["--appendonly"] == "yes"
+    assert given["--auto-aof-rewrite-min-size"] == "1mb"
+    assert given["--save"] == ""
+
+
+def test_the_simulator_comes_back_as_it_was() -> None:
+    """Its journal is on a volume of its own, which is the image's user's."""
+    one = SERVICES["simulator"]
+    file = one["environment"]["OMBOKA_SIMULATOR_JOURNAL"]
+    (folder,) = (
+        target for _, target, *_ in (volume.split(":") for volume in one["volumes"]) if file.startswith(target)
+    )
+    made = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(rf"chown -R 10001:10001 .*{folder}\b", made)
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

@@ -454,6 +454,24 @@ async def test_beginning_again_finds_the_open_rebooking_and_replaces_a_finished_
         assert (await gateway.snapshot(rebooking_id))["outcome"]["state"] == "confirmed"
 
 
+@pytest.mark.parametrize("section", [SectionName.BOOKING, SectionName.FACILITIES])
+async def test_beginning_again_after_an_outage_looks_again(section: SectionName):
+    """What couldn't be looked up at first is no answer to who begins anew; whoever has chosen goes on."""
+    failed = Section(state=State.FAILED, problem=Problem(type=ProblemType.FACILITY_UNAVAILABLE).public("sv"))
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.start()
+        await gateway.tell(section, failed)
+        again = await gateway.post("/v1/rebookings", {"facility": OWN, "booking_id": "B1"})
+        body = await again.json()
+        assert again.status == 201
+        assert body["id"] != rebooking_id
+        assert state(body, "booking", "facilities") == ["loading", "loading"]
+        await gateway.tell_booking()
+        await gateway.tell(SectionName.FACILITIES, failed)
+        await gateway.command(body["id"], "choose_facilities", facilities=[OWN])
+        assert await gateway.start() == body["id"]
+
+
 async def test_a_look_up_that_the_broker_does_not_take_fails_its_sections():
     """The choice stands, each section that waited says that it failed, and it can be tried again."""
     async with a_gateway() as gateway:

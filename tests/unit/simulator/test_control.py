@@ -166,6 +166,7 @@ async def test_the_journal_tells_the_change() -> None:
         assert after.start
         assert {key: entry[key] for key in entry if key not in ("at", "new_end", "old_end", "resource_id")} == {
             "n": 1,
+            "world": NOW.isoformat(),
             "facility_from": HOME,
             "facility_to": OTHER,
             "booking_id": booking.id,
