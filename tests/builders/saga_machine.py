@@ -56,6 +56,9 @@ MISHAPS = (
 THEN = ("ok", "fault", "not_applied")
 """What befalls the update after that one: what is sent again fails again, and proves nothing either."""
 
+UNCLEAR = ("lost", "fault_applied", "malformed_applied", "vp009_applied")
+"""Answers that prove nothing, to an update that was applied."""
+
 PACES = ((90.0, 5.0), (90.0, 40.0), (90.0, 80.0), (20.0, 5.0))
 """Seconds that a booking system takes to settle, and after which it applies what is late.
 
@@ -274,17 +277,26 @@ class SagaMachine(RuleBasedStateMachine):
         day = 1 + len(self.system.journal) % 28
         self.system.facility_moves_it(f"202603{day:02d}080000", f"202603{day:02d}082000")
 
-    @precondition(lambda self: self._state(self.moving[-1]) == RowState.UNKNOWN.value and not self.moving[-1].lagged)
-    @rule()
-    def lagging_replica(self) -> None:
-        """Silence until it has settled, and then one look answered from before; two are beyond the rules."""
-        self.moving[-1].lagged = True
+    @precondition(lambda self: self._state(self.moving[-1]) in OPEN_STATES and not self.moving[-1].lagged)
+    @rule(unclear=st.sampled_from(UNCLEAR), longer=st.sampled_from([0.0, 45.0]))
+    def lagging_replica(self, unclear: str, longer: float) -> None:
+        """An unclear answer, silence until it has settled or longer, and one look that is answered from before.
+
+        Two such looks are beyond the rules.
+        """
         self._wake_all()
-        row = self._row(self.moving[-1])
-        settled = (row.settle_until or 0.0) - self.saga.clock.now().timestamp()
+        one = self.moving[-1]
+        if self._state(one) in (RowState.ACCEPTED.value, RowState.PRECHECKED.value):
+            self.system.mishap = unclear
+            self._step("one", one, None)
+        row = self._row(one)
+        if row.state != RowState.UNKNOWN.value:
+            return
+        one.lagged = True
+        settled = (row.settle_until or 0.0) - self.saga.clock.now().timestamp() + longer
         self.system.silent_until = self.saga.clock.monotonic() + settled
         self._live(max(settled, 0.0) + 0.1)
-        self.system.stale = self.system.booking.start == self.moving[-1].start
+        self.system.stale = self.system.booking.start == one.start
         self._live(25.0)
         self.system.stale = False
 
