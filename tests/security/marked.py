@@ -95,7 +95,12 @@ class Marked:
 async def marked_system(folder: Path, *names: str) -> AsyncIterator[tuple[Stack, list[Marked]]]:
     """Run the whole system with these patients signed in; none named = all of them."""
     clock = OffsetClock(START)
-    limits = {"commands_per_10s": 1_000_000, "sockets_per_subject": 1000, "sockets_per_address": 10_000}
+    limits = {
+        "commands_per_10s": 1_000_000,
+        "commands_per_10s_per_address": 1_000_000,
+        "sockets_per_subject": 1000,
+        "sockets_per_address": 10_000,
+    }
     app = make_app(a_configuration("http://127.0.0.1:1"), clock=clock.now)
     app.middlewares.append(marking)
     simulator = TestServer(app)
