@@ -1,4 +1,4 @@
-"""What a fuzzer watches beside the answers: errors in the log, how long it takes, and how much memory is held at most."""
+"""What a fuzzer watches beside the answers: errors in the log, how long it takes, how much memory is held."""
 
 from __future__ import annotations
 

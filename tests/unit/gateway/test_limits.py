@@ -12,10 +12,8 @@ FIRST, SECOND = "191212121212", "198706229286"
 
 def few(**limits: int) -> dict[str, object]:
     """A gateway's settings with these limits."""
-    configuration = a_configuration()
-    return {
-        "configuration": configuration.model_copy(update={"limits": configuration.limits.model_copy(update=limits)})
-    }
+    changed = a_configuration().limits.model_copy(update=limits)
+    return {"configuration": a_configuration(limits=changed)}
 
 
 async def ask(gateway: Gateway, subject: str, *hops: str) -> int:
