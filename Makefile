@@ -73,8 +73,9 @@ reliability: setup ## draw the results into docs/reliability.md
 	@$(BIN)/python -m tests.chaos.report
 
 .PHONY: fuzz
-fuzz: setup ## every fuzzer at full size: ten minutes (OMBOKA_TEST_SEED=N makes a failing run again)
+fuzz: setup ## every fuzzer at full size, into SECURITY.md: ten minutes (OMBOKA_TEST_SEED=N makes a failing run again)
 	@OMBOKA_TEST_FUZZ=full $(BIN)/python -m pytest -q -m "$(WITHOUT_SERVERS)" tests/security $(ARGS)
+	@$(BIN)/python -m tests.security.results
 
 .PHONY: sbom
 sbom: setup ## the bill of materials of each role's image (CycloneDX) and the licences, in dist/

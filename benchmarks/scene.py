@@ -54,7 +54,12 @@ def configuration(address: str, **changes: Any) -> dict[str, Any]:
         "search": {"auto_extensions": 0, "horizon_months": 2, "first_day_wait": 0.3},
         # A millisecond: every look-up goes the whole way of a miss, cache and all, and is found by nobody.
         "cache": {"contracts": 300, "facilities": 60, "performers": 60, "days": 30, "timeslots": 0.001},
-        "limits": {"sockets_per_subject": 10, "sockets_per_address": 20_000, "commands_per_10s": 1_000_000},
+        "limits": {
+            "sockets_per_subject": 10,
+            "sockets_per_address": 20_000,
+            "commands_per_10s": 1_000_000,
+            "commands_per_10s_per_address": 1_000_000,
+        },
         "producers": {
             booking_system(number): {"url": f"{address}/{booking_system(number)}/{{contract}}", **producer}
             for number in range(BOOKING_SYSTEMS)

@@ -98,6 +98,7 @@ class ClientLimits(_Strict):
     sockets_per_subject: int = Field(default=5, ge=1)
     sockets_per_address: int = Field(default=200, ge=1)
     commands_per_10s: int = Field(default=30, ge=1)
+    commands_per_10s_per_address: int = Field(default=6000, ge=1)
 
 
 class Timeouts(_Strict):

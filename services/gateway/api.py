@@ -51,7 +51,7 @@ async def list_bookings(request: web.Request) -> web.Response:
     facility = request.query.get("facility")
     if facility is not None and not 1 <= len(facility) <= 64:
         raise refusals.field("facility", "form", language)
-    request.app[LIMITS].count_command(caller.owner)
+    request.app[LIMITS].count_command(request, caller.owner)
     found = await request.app[BOOKINGS].look_up(
         caller, facility, wait=wait, language=language, traceparent=traceparent(request.headers)
     )
@@ -64,7 +64,7 @@ async def start_rebooking(request: web.Request) -> web.Response:
     wanted = StartRebooking.model_validate_json(await read_body(request), strict=True)
     language = wanted.language or preferred_language(request)
     set_language(request, language)
-    request.app[LIMITS].count_command(caller.owner)
+    request.app[LIMITS].count_command(request, caller.owner)
     rebooking, created = await request.app[REBOOKINGS].start(
         caller, wanted, language=language, traceparent=traceparent(request.headers)
     )
@@ -113,7 +113,7 @@ async def command(request: web.Request) -> web.Response:
     body = await read_body(request)
     rebookings, rebooking_id = request.app[REBOOKINGS], request.match_info["id"]
     set_language(request, (await rebookings.open(caller, rebooking_id)).facts.language)
-    request.app[LIMITS].count_command(caller.owner)
+    request.app[LIMITS].count_command(request, caller.owner)
     wanted = CLIENT_COMMAND.validate_json(body, strict=True)
     auditing.commands(request, wanted.name, wanted.id)
     try:
@@ -139,7 +139,7 @@ async def events(request: web.Request) -> web.Response:
 async def ticket(request: web.Request) -> web.Response:
     """`POST /v1/rebookings/{id}/ticket`: a single-use ticket for a WebSocket."""
     caller = await caller_of(request)
-    request.app[LIMITS].count_command(caller.owner)
+    request.app[LIMITS].count_command(request, caller.owner)
     rebooking = await request.app[REBOOKINGS].open(caller, request.match_info["id"])
     set_language(request, rebooking.facts.language)
     secret = await request.app[TICKETING].give(caller, rebooking.id)

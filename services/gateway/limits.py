@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -21,6 +22,12 @@ WINDOW_SECONDS = 10.0
 SUBJECTS_KEPT = 50_000
 
 
+@dataclass
+class _Window:
+    ends: float
+    asked: int = 0
+
+
 class Limits:
     """Counts commands and sockets. Raises Refusal (too-many-requests) for what is too much."""
 
@@ -29,6 +36,7 @@ class Limits:
         self._clock = clock
         self._trusted_proxies = trusted_proxies
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
+        self._asked_from: OrderedDict[str, _Window] = OrderedDict()
         self._sockets: Counter[str] = Counter()
 
     def address(self, request: web.BaseRequest) -> str:
@@ -38,12 +46,16 @@ class Limits:
             return hops[-self._trusted_proxies]
         return request.remote or "unknown"
 
-    def count_command(self, owner: str) -> None:
-        """Count a command, or anything else that makes work, of this subject.
+    def count_command(self, request: web.BaseRequest, owner: str) -> None:
+        """Count a command, or anything else that makes work, of this subject and of the address that it comes from.
 
-        Raises Refusal (too-many-requests) above `commands_per_10s`.
+        Raises Refusal (too-many-requests) above `commands_per_10s` and `commands_per_10s_per_address`.
         """
         now = self._clock.monotonic()
+        self._count_of_subject(owner, now)
+        self._count_of_address(self.address(request), now)
+
+    def _count_of_subject(self, owner: str, now: float) -> None:
         asked = self._asked.setdefault(owner, deque())
         self._asked.move_to_end(owner)
         while asked and asked[0] <= now - WINDOW_SECONDS:
@@ -54,6 +66,18 @@ class Limits:
         asked.append(now)
         while len(self._asked) > SUBJECTS_KEPT:
             self._asked.popitem(last=False)
+
+    def _count_of_address(self, address: str, now: float) -> None:
+        # An address may stand for a whole hospital: a number in each window, not a time of each command.
+        window = self._asked_from.get(address)
+        if window is None or now >= window.ends:
+            window = self._asked_from[address] = _Window(now + WINDOW_SECONDS)
+            self._asked_from.move_to_end(address)
+        if window.asked >= self._limits.commands_per_10s_per_address:
+            raise Refusal(Problem(type=ProblemType.TOO_MANY_REQUESTS, retry_after=int(window.ends - now) + 1))
+        window.asked += 1
+        while len(self._asked_from) > SUBJECTS_KEPT:
+            self._asked_from.popitem(last=False)
 
     @contextmanager
     def socket_of_address(self, address: str) -> Iterator[None]:

@@ -313,7 +313,7 @@ class _Conversation:
         caller = self._caller
         assert caller is not None
         self._app[AUDITOR].check()
-        self._app[LIMITS].count_command(caller.owner)
+        self._app[LIMITS].count_command(self._request, caller.owner)
         command = CLIENT_COMMAND.validate_json(json.dumps(content), strict=True)
         try:
             with span(f"command {command.name}", "server"):

@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import yaml
+from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from lxml import etree
 
@@ -221,10 +222,12 @@ async def servers(
     database_url: str,
     log_level: str = "INFO",
     drain_seconds: float = Settings().drain_seconds,
+    allowed_origins: str = "",
+    booking_systems: web.Application | None = None,
     **changes: Any,
 ) -> AsyncIterator[Stack]:
     """Run gateway, availability and booking as three processes against RabbitMQ, Redis and PostgreSQL."""
-    simulator = TestServer(make_app(a_configuration("http://127.0.0.1:1", **changes)))
+    simulator = TestServer(booking_systems or make_app(a_configuration("http://127.0.0.1:1", **changes)))
     await simulator.start_server()
     simulator_url = str(simulator.make_url("")).rstrip("/")
     configuration = a_configuration(simulator_url, **changes)
@@ -246,6 +249,7 @@ async def servers(
         "OMBOKA_LOG_LEVEL": log_level,
         "OMBOKA_DRAIN_SECONDS": str(drain_seconds),
         "OMBOKA_LISTEN": f"127.0.0.1:{ports[0]}",
+        "OMBOKA_ALLOWED_ORIGINS": allowed_origins,
         "PATH": os.environ["PATH"],
     }
     await Role(folder, ["deploy"], environment, None).finish()

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,14 +19,16 @@ import aiohttp
 import pytest
 import yaml
 from aiohttp.test_utils import TestServer, unused_port
+from sqlalchemy import update
 
 from services.cli import main
 from services.operations.keys import new_keys
 from services.simulator.app import make_app
 from shared.clock import SystemClock
 from shared.contracts.sections import OutcomeState
+from shared.ledger.tables import rebooking_row
 from shared.sealing import Sealer
-from tests.builders.booking import SagaUnderTest
+from tests.builders.booking import SagaUnderTest, a_booking
 from tests.end_to_end.stacks import ALMBY, LINDANGEN, Stack, a_configuration, embedded
 
 ROOT = Path(__file__).parents[2]
@@ -298,6 +301,36 @@ async def test_a_rebooking_that_needs_a_person_is_resolved_by_hand(
         if one.get("of") == accepted.row_id and one["act"] == f"ledger resolve {state}"
     ]
     assert sorted(acts) == ["asked", "asked", "asked", "done", "refused", "refused"]
+
+
+async def test_what_has_been_kept_for_long_enough_is_erased(tmp_path: Path) -> None:
+    """`omboka ledger purge`: the personal part after thirty days, the row after a year; what is open stays as it is."""
+    made = new_keys()
+    saga = SagaUnderTest(tmp_path, sealer=Sealer([made["data_keys"]], made["hmac_key"]))
+    now, day = time.time(), 24 * 3600.0
+    rows = {}
+    for name, ended_at in (("a year", now - 366 * day), ("a month", now - 31 * day), ("a day", now - day)):
+        rows[name] = (await saga.accept()).row_id
+        await saga.step(rows[name])
+        with saga.ledger.engine.begin() as connection:
+            connection.execute(update(rebooking_row).where(rebooking_row.c.id == rows[name]).values(ended_at=ended_at))
+        saga.system.booking = a_booking()
+    rows["open"] = (await saga.accept()).row_id
+    saga.close()
+    environment = {f"OMBOKA_{name.upper()}": value for name, value in made.items()}
+    environment |= {"OMBOKA_DATABASE_URL": str(saga.ledger.engine.url), "OMBOKA_AUDIT": str(tmp_path / "audit")}
+    code, out, err = await omboka("ledger", "purge", **environment)
+    assert (code, err) == (0, "")
+    assert out == "erased the personal part of 2 rebookings and 1 rows\n"
+    left = {
+        name: (saga.ledger.show(row_id) is not None, saga.ledger.sealed(row_id) is not None)
+        for name, row_id in rows.items()
+    }
+    assert left == {"a year": (False, False), "a month": (True, False), "a day": (True, True), "open": (True, True)}
+    saga.ledger.close()
+    entries = [json.loads(line) for file in (tmp_path / "audit").iterdir() for line in file.read_text().splitlines()]
+    acts = [(one["act"], one["outcome"]) for one in entries if one.get("act") == "ledger purge"]
+    assert acts == [("ledger purge", "asked"), ("ledger purge", "done")]
 
 
 def test_a_health_check_costs_next_to_nothing() -> None:

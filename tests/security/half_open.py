@@ -32,7 +32,12 @@ from tests.end_to_end.portal import Portal
 from tests.end_to_end.stacks import LINDANGEN, PATIENTS, Role, a_configuration, a_settings
 
 BOOKING = "1HZ5-0100001"
-LIMITS = {"sockets_per_subject": 5000, "sockets_per_address": 10_000, "commands_per_10s": 1_000_000}
+LIMITS = {
+    "sockets_per_subject": 5000,
+    "sockets_per_address": 10_000,
+    "commands_per_10s": 1_000_000,
+    "commands_per_10s_per_address": 1_000_000,
+}
 
 
 def percentile(values: list[float], part: float) -> float:

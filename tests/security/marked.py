@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from services.simulator.app import make_app
 from services.simulator.control import BOOKING_SYSTEMS
 from shared.clock import OffsetClock
 from tests.end_to_end.portal import Portal
-from tests.end_to_end.stacks import PATIENTS, QUICK, START, Stack, a_configuration, a_settings
+from tests.end_to_end.stacks import PATIENTS, QUICK, START, Stack, a_configuration, a_settings, servers
 
 PORTAL = "https://portal.example"
 _SUBJECT = re.compile(rb"subject_of_care(?:\s[^>]*)?>(\d{12})<")
@@ -91,32 +91,64 @@ class Marked:
             return answer.status, answer.headers.get("Location", ""), body
 
 
+LIMITS = {
+    "commands_per_10s": 1_000_000,
+    "commands_per_10s_per_address": 1_000_000,
+    "sockets_per_subject": 1000,
+    "sockets_per_address": 10_000,
+}
+
+
+def marking_systems(**more: Any) -> web.Application:
+    """Booking systems that mark what they answer."""
+    app = make_app(a_configuration("http://127.0.0.1:1"), **more)
+    app.middlewares.append(marking)
+    return app
+
+
 @asynccontextmanager
 async def marked_system(folder: Path, *names: str) -> AsyncIterator[tuple[Stack, list[Marked]]]:
-    """Run the whole system with these patients signed in; none named = all of them."""
+    """Run the whole system in one process with these patients signed in; none named = all of them."""
     clock = OffsetClock(START)
-    limits = {"commands_per_10s": 1_000_000, "sockets_per_subject": 1000, "sockets_per_address": 10_000}
-    app = make_app(a_configuration("http://127.0.0.1:1"), clock=clock.now)
-    app.middlewares.append(marking)
+    app = marking_systems(clock=clock.now)
     simulator = TestServer(app)
     async with AsyncExitStack() as entered:
         await simulator.start_server()
         entered.push_async_callback(simulator.close)
         simulator_url = str(simulator.make_url("")).rstrip("/")
-        configuration = a_configuration(simulator_url, limits=limits)
+        configuration = a_configuration(simulator_url, limits=LIMITS)
         settings = replace(a_settings(folder), allowed_origins=(PORTAL,))
         system = await entered.enter_async_context(running(configuration, settings, clock=clock, schedule=QUICK))
         stack = Stack(system.base_url, simulator_url, str(settings.auth_key), configuration, clock, system)
+        patients = await entered.enter_async_context(signed_in(stack, app, names or tuple(PATIENTS)))
+        yield stack, patients
+
+
+@asynccontextmanager
+async def marked_servers(folder: Path, *names: str, **urls: str) -> AsyncIterator[tuple[Stack, list[Marked]]]:
+    """The same as three processes on RabbitMQ, Redis and PostgreSQL."""
+    app = marking_systems()
+    async with (
+        servers(folder, booking_systems=app, allowed_origins=PORTAL, limits=LIMITS, **urls) as stack,
+        signed_in(stack, app, names) as patients,
+    ):
+        yield stack, patients
+
+
+@asynccontextmanager
+async def signed_in(stack: Stack, app: web.Application, names: Sequence[str]) -> AsyncIterator[list[Marked]]:
+    """These patients, each with a portal and a browser session."""
+    async with AsyncExitStack() as entered:
         known = {one.subject: app[BOOKING_SYSTEMS].world.bookings(one.subject) for one in app[BOOKING_SYSTEMS].patients}
         patients = []
-        for name in names or PATIENTS:
+        for name in names:
             portal = await entered.enter_async_context(stack.portal(name, family_name=mark_of(name)))
             browser = await entered.enter_async_context(aiohttp.ClientSession(stack.base_url, cookie_jar=_jar()))
             booking = known[PATIENTS[name]["subject"]][0]
             patients.append(Marked(name, portal, browser, booking.facility, booking.id))
         for patient in patients:
             await _sign_in(patient)
-        yield stack, patients
+        yield patients
 
 
 async def advance(patient: Marked) -> None:

@@ -17,6 +17,7 @@ from shared.contracts.model import Interaction
 from shared.scheduling.failures import SchedulingFailure, Unreadable
 from tests.security.answer_corpus import FOLDER, hostile_answers, right_answers
 from tests.security.fuzz_answers import INTERACTIONS, STATUSES, corpus, one_input, read_whole
+from tests.security.results import keep
 from tests.security.sizes import chance, size
 from tests.security.test_fuzz_tcp import changed
 from tests.security.watching import bounded_memory, nothing_unforeseen
@@ -167,8 +168,9 @@ def test_mutated_answers_are_read_or_refused() -> None:
     hostile = [body for _, body in hostile_answers().values() if len(body) < 20_000]
     ends: Counter[str] = Counter()
     slowest = 0.0
-    with nothing_unforeseen(), bounded_memory():
-        for n in range(size(1500, 10_000)):
+    tried = size(1500, 10_000)
+    with nothing_unforeseen(), bounded_memory() as memory:
+        for n in range(tried):
             interaction = INTERACTIONS[n % 3 and n % len(INTERACTIONS)]
             seed = random_.choice(hostile) if random_.random() < 0.3 else right[interaction]
             status = 200 if random_.random() < 0.8 else random_.choice(STATUSES)
@@ -184,3 +186,4 @@ def test_mutated_answers_are_read_or_refused() -> None:
     assert ends[Unreadable.__name__] > size(500, 4000)
     assert ends["UpdateResult"] > size(20, 200), ends
     assert len(ends) >= 6, ends
+    keep("answers", tried=tried, slowest=slowest, grown=memory.grown, ends=ends)

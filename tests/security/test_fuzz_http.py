@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.security.marked import Marked, advance, marked_system
+from tests.security.results import keep
 from tests.security.sizes import SEED, size
-from tests.security.watching import nothing_unforeseen
+from tests.security.watching import DEADLINE_SECONDS, Slowest, nothing_unforeseen
 
 LONGEST_WAIT = 0.02
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -38,13 +40,16 @@ async def test_the_served_document_is_kept_whatever_is_asked(tmp_path: Path) -> 
     async with marked_system(tmp_path, "saga") as (_, (patient,)):
         await advance(patient)
         document = json.loads((await patient.ask("GET", "/openapi.json"))[1])
+        ends, slowest = Counter[str](), Slowest()
         with nothing_unforeseen():
-            asked = await asyncio.to_thread(ask_everything, document, patient)
+            asked = await asyncio.to_thread(ask_everything, document, patient, ends, slowest)
     assert asked > size(200, 8000)
+    # The memory is the inventor's of the requests more than anybody's: test_fuzz_tcp.py measures the gateway's.
+    keep("http", tried=asked, slowest=slowest.seconds, grown=None, ends=ends)
 
 
-def ask_everything(document: dict[str, Any], patient: Marked) -> int:
-    """Ask every operation with right and with wrong requests; gives how many were asked."""
+def ask_everything(document: dict[str, Any], patient: Marked, ends: Counter[str], slowest: Slowest) -> int:
+    """Ask every operation with right and with wrong requests, each answered in time; gives how many were asked."""
     schema = schemathesis.openapi.from_dict(document)
     asked = itertools.count()
     with requests.Session() as session:
@@ -65,7 +70,11 @@ def ask_everything(document: dict[str, Any], patient: Marked) -> int:
                     if "wait" in case.query:
                         case.query["wait"] = _short(case.query["wait"])
                     headers = {**(case.headers or {}), **patient.portal.headers}
-                    response = case.call(base_url=patient.portal.base_url, headers=headers, session=session)
+                    with slowest.measured():
+                        response = case.call(
+                            base_url=patient.portal.base_url, headers=headers, session=session, timeout=DEADLINE_SECONDS
+                        )
+                    ends[str(response.status_code)] += 1
                     case.validate_response(response, checks=CHECKS)
 
                 with contextlib.suppress(Unsatisfiable):  # where nothing is asked for, nothing can be asked wrongly

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.security.marked import Marked, advance, marked_system
+from tests.security.results import keep
 from tests.security.sizes import chance, size
-from tests.security.watching import bounded_memory, nothing_unforeseen
+from tests.security.watching import DEADLINE_SECONDS, Slowest, bounded_memory, nothing_unforeseen
 
 AT_ONCE = 40
 SILENCE = 0.3
@@ -182,14 +183,21 @@ async def send(host: str, port: int, content: bytes) -> list[int]:
     reader, writer = await asyncio.open_connection(host, port)
     got = b""
     try:
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        with contextlib.suppress(ConnectionError):
             writer.write(content)
             await writer.drain()
-            while part := await asyncio.wait_for(reader.read(65536), SILENCE):
+            while part := await _read(reader):
                 got += part
     finally:
         writer.transport.abort()
     return [int(status) for status in STATUS.findall(got)]
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await asyncio.wait_for(reader.read(65536), SILENCE)
+    except TimeoutError:
+        return b""
 
 
 @pytest.mark.timeout(900)
@@ -202,17 +210,21 @@ async def test_malformed_requests_are_refused(tmp_path: Path) -> None:
         assert address.hostname is not None
         assert address.port is not None
         statuses: Counter[int] = Counter()
-        most = asyncio.Semaphore(AT_ONCE)
+        most, slowest = asyncio.Semaphore(AT_ONCE), Slowest()
 
         async def one(content: bytes) -> None:
-            async with most:
-                found = await send(str(address.hostname), int(address.port or 0), content)
+            async with most, asyncio.timeout(DEADLINE_SECONDS):
+                with slowest.measured():
+                    found = await send(str(address.hostname), int(address.port or 0), content)
             assert all(status < 500 for status in found), (found, content[:2000])
             statuses.update(found)
 
-        with nothing_unforeseen(), bounded_memory():
-            for _ in range(0, size(400, 10_000), AT_ONCE * 5):
+        tried = size(400, 10_000)
+        with nothing_unforeseen(), bounded_memory() as memory:
+            for _ in range(0, tried, AT_ONCE * 5):
                 await asyncio.gather(*(one(a_request(random_, patient)) for _ in range(AT_ONCE * 5)))
         assert (await patient.ask("GET", "/v1/me"))[0] == 200
     assert statuses[400] > 20
     assert len(statuses) >= 4, statuses
+    ends = {str(status): count for status, count in statuses.items()}
+    keep("tcp", tried=tried, slowest=slowest.seconds, grown=memory.grown, ends=ends)

@@ -20,9 +20,10 @@ from services.gateway.asyncapi import CLOSE_CODES
 from services.gateway.examples import COMMANDS
 from services.gateway.limits import FRAME_BYTES
 from tests.security.marked import Marked, advance, marked_system
+from tests.security.results import keep
 from tests.security.sizes import chance, size
 from tests.security.test_fuzz_tcp import changed
-from tests.security.watching import bounded_memory, nothing_unforeseen
+from tests.security.watching import DEADLINE_SECONDS, Slowest, bounded_memory, nothing_unforeseen
 
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 EACH = 25
@@ -183,6 +184,14 @@ class Conversation:
             if not self.closed:
                 await asyncio.wait_for(self._more.wait(), SILENCE)
 
+    async def leave(self) -> None:
+        """Say goodbye, and wait until it is closed."""
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(a_frame(CLOSE, (1000).to_bytes(2, "big")))
+        while not self.closed:
+            self._more.clear()
+            await self._more.wait()
+
 
 SURELY = (
     a_frame(TEXT, b'{"type":"ping"}'),
@@ -192,7 +201,9 @@ SURELY = (
 """One frame each for a pong, for too long a frame (1009) and for a broken one (1002)."""
 
 
-async def converse(random_: random.Random, patient: Marked, found: Counter[str], *first: bytes) -> int:
+async def converse(
+    random_: random.Random, patient: Marked, found: Counter[str], slowest: Slowest, *first: bytes
+) -> int:
     """Open a socket, send these and wrong frames until it is closed or there are enough, and look at all that came."""
     address = urlsplit(patient.portal.base_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -209,13 +220,16 @@ async def converse(random_: random.Random, patient: Marked, found: Counter[str],
             assert head.startswith(b"HTTP/1.1 101 "), head
             said = Conversation(reader, writer)
             tasks.create_task(said.listen())
-            # most have everything already: to send the whole log to each would be all that is measured
-            after = 0 if random_.random() < 0.1 else 10**9
+            # Few want the whole log: of that this process holds more as the one that asks than as the gateway.
+            after = 0 if random_.random() < 0.01 else 10**9
             await said.say(a_frame(TEXT, json.dumps({"type": "hello", "after": after}).encode()))
             while sent < EACH and not said.closed:
                 await said.say(first[sent] if sent < len(first) else a_wrong_frame(random_, patient))
                 sent += 1
-            await said.say(a_frame(CLOSE, (1000).to_bytes(2, "big")))
+            # Frames are taken one after the other: whatever any of them cost is over when it answers the last.
+            with slowest.measured():
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    await said.leave()
     finally:
         writer.transport.abort()
     for kind, content in frames_of(bytes(said.received)):
@@ -241,16 +255,18 @@ async def test_wrong_frames_are_refused(tmp_path: Path) -> None:
         await advance(patient)
         found: Counter[str] = Counter()
         sent = 0
-        with nothing_unforeseen(), bounded_memory():
+        slowest = Slowest()
+        with nothing_unforeseen(), bounded_memory() as memory:
             for first in SURELY:  # chance alone may leave one of them out of a short run
-                sent += await converse(random_, patient, found, first)
+                sent += await converse(random_, patient, found, slowest, first)
             while sent < size(600, 10_000):
                 if found["expired"]:  # so many commands is all that a rebooking takes: the next ones go to another
                     found["full"] += found.pop("expired")
                     await advance(patient)
-                sent += sum(await asyncio.gather(*(converse(random_, patient, found) for _ in range(AT_ONCE))))
+                sent += sum(await asyncio.gather(*(converse(random_, patient, found, slowest) for _ in range(AT_ONCE))))
         assert (await patient.ask("GET", f"/v1/rebookings/{patient.rebooking_id}"))[0] == 200
     assert not patient.foreign
     assert found["invalid"] > sent // 20, found
     assert found["accepted"] > 0, found
     assert {"1002", "1009", "pong"} <= found.keys(), found
+    keep("websocket", tried=sent, slowest=slowest.seconds, grown=memory.grown, ends=found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.end_to_end.stacks import LINDANGEN
-from tests.security.marked import Marked, advance, marked_system
+from tests.security.marked import Marked, advance, marked_servers, marked_system
 from tests.security.sizes import SEED, size
 
 STEPS_EACH = 50
@@ -28,8 +29,8 @@ COMMANDS: tuple[dict[str, Any], ...] = (
     {"name": "choose_facilities", "facilities": [LINDANGEN]},
     {"name": "choose_performer", "performer": None},
     {"name": "search_further"},
-    {"name": "choose_day", "date": "2026-01-16"},
-    {"name": "choose_day", "date": "2026-01-19"},
+    {"name": "choose_day", "date": 1},
+    {"name": "choose_day", "date": 4},
     {"name": "choose_timeslot", "timeslot_id": "own"},
     {"name": "choose_timeslot", "timeslot_id": "theirs"},
     {"name": "give_details", "comment": "own", "phone": "070-1"},
@@ -64,11 +65,11 @@ STEP = st.builds(
 class Run:
     """A system that lives through every example, and the loop that it runs in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, system: AbstractAsyncContextManager[Any]) -> None:
         self.steps = 0
         self._runner = asyncio.Runner()
-        self._system: AbstractAsyncContextManager[Any] = marked_system(folder, *NAMES)
-        _, self.patients = self._runner.run(self._system.__aenter__())
+        self._system = system
+        self._stack, self.patients = self._runner.run(self._system.__aenter__())
         self._runner.run(self._advance())
 
     def do(self, steps: list[Step]) -> None:
@@ -128,6 +129,8 @@ class Run:
         command = {"id": f"{self.steps}-{step.who}-{step.command}", **COMMANDS[step.command]}
         if "timeslot_id" in command:
             command["timeslot_id"] = (asking if command["timeslot_id"] == "own" else owner).timeslot_id or "A" * 22
+        if "date" in command:
+            command["date"] = f"{self._stack.clock.today() + dt.timedelta(days=command['date'])}"
         if "comment" in command:
             command["comment"] = f"Hej KM{asking.name}KM"
         return command
@@ -157,8 +160,24 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """The system, with four patients of one facility."""
-    found = Run(tmp_path)
+    """The system in one process, with four patients of one facility."""
+    found = Run(marked_system(tmp_path, *NAMES))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def run_on_servers(
+    tmp_path: Path, fresh_broker_url: str, fresh_events_url: str, fresh_cache_url: str, fresh_database_url: str
+) -> Iterator[Run]:
+    """The same as three processes whose log and cache are Redis."""
+    urls = {
+        "broker_url": fresh_broker_url,
+        "events_url": fresh_events_url,
+        "cache_url": fresh_cache_url,
+        "database_url": fresh_database_url,
+    }
+    found = Run(marked_servers(tmp_path, *NAMES, **urls))
     yield found
     found.close()
 
@@ -166,10 +185,22 @@ def run(tmp_path: Path) -> Iterator[Run]:
 @pytest.mark.timeout(900)
 def test_in_every_order_nobody_gets_anything_of_anothers(run: Run) -> None:
     """Random steps of four patients at once, on their own and one another's: 0 bytes with another's mark."""
+    interleave(run, size(200, 5000))
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(1800)
+def test_nor_where_what_is_kept_is_shared_by_processes(run_on_servers: Run) -> None:
+    """The same over Redis, RabbitMQ and PostgreSQL."""
+    interleave(run_on_servers, size(200, 5000))
+
+
+def interleave(run: Run, count: int) -> None:
+    """Do so many steps in whatever orders come."""
 
     @seed(SEED)
     @settings(
-        max_examples=size(200, 5000) // STEPS_EACH,
+        max_examples=count // STEPS_EACH,
         suppress_health_check=list(HealthCheck),
         database=None,
         phases=[Phase.generate],  # what came before is still there, so that fewer steps prove nothing
@@ -179,5 +210,5 @@ def test_in_every_order_nobody_gets_anything_of_anothers(run: Run) -> None:
         run.do(steps)
 
     steps_in_any_order()
-    assert run.steps >= size(200, 5000)
+    assert run.steps >= count
     assert all(patient.received > 1000 for patient in run.patients)

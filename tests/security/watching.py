@@ -1,17 +1,20 @@
-"""What a fuzzer watches beside the answers: errors in the log, and how much memory the process holds."""
+"""What a fuzzer watches beside the answers: errors in the log, how long it takes, how much memory is held."""
 
 from __future__ import annotations
 
 import gc
 import logging
+import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MOST_GROWTH = 64 * 1024 * 1024
 """Bytes by which the process may grow while it is given hostile input (source: the reliability rules, N10)."""
 
-PAGE = 4096
+DEADLINE_SECONDS = 10.0
+"""The longest that anything may be waited for, on a machine that has more to do."""
 
 
 class Errors(logging.Handler):
@@ -40,15 +43,41 @@ def nothing_unforeseen() -> Iterator[Errors]:
     assert not errors.found, f"{len(errors.found)} errors, the first: {errors.found[0]}"
 
 
+class Slowest:
+    """The longest that anything took."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Measure one; who waits for it bounds it by the deadline."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds = max(self.seconds, time.monotonic() - began)
+
+
+class Memory:
+    """By how many bytes the process has grown at most."""
+
+    grown = 0
+
+
 @contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Fail at the end of the block if the process has grown by more than may be."""
-    before = _resident()
-    yield
-    grown = _resident() - before
-    assert grown < MOST_GROWTH, f"the process grew by {grown / 1024 / 1024:.0f} MB"
-
-
-def _resident() -> int:
+def bounded_memory() -> Iterator[Memory]:
+    """Fail at the end of the block if the process has held more at any time than it may: also what it let go again."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
+    with suppress(OSError):  # where the highest mark can't be set back, only what goes beyond it is seen
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    memory, before = Memory(), _most_held()
+    yield memory
+    memory.grown = _most_held() - before
+    assert memory.grown < MOST_GROWTH, f"the process grew by {memory.grown / 1024 / 1024:.0f} MB"
+
+
+def _most_held() -> int:
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024

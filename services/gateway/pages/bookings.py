@@ -20,7 +20,7 @@ async def show(request: web.Request) -> web.Response:
     """`GET /bookings`: «Bokade tider», or with `facility` «Mina bokade tider»."""
     visitor, language = visitor_of(request), preferred_language(request)
     deps, facility = request.app[DEPS], request.query.get("facility")
-    request.app[LIMITS].count_command(visitor.caller.owner)
+    request.app[LIMITS].count_command(request, visitor.caller.owner)
     try:
         found = await request.app[BOOKINGS].look_up(
             visitor.caller,
@@ -55,7 +55,7 @@ async def rebook(request: web.Request) -> web.Response:
         )
     except ValidationError:
         return draw_stop(request, Problem(type=ProblemType.NOT_FOUND), language, visitor)
-    request.app[LIMITS].count_command(visitor.caller.owner)
+    request.app[LIMITS].count_command(request, visitor.caller.owner)
     try:
         rebooking, _ = await request.app[REBOOKINGS].start(
             visitor.caller, wanted, language=language, traceparent=traceparent(request.headers)

@@ -77,7 +77,7 @@ async def act(request: web.Request) -> web.Response:
     if content is None:
         return see_other(here)
     auditing.commands(request, content["name"], content["id"])
-    request.app[LIMITS].count_command(visitor.caller.owner)
+    request.app[LIMITS].count_command(request, visitor.caller.owner)
     try:
         if content.get("facilities") == []:
             # said here in the page's words: the interface knows only that the list has the wrong form

@@ -27,7 +27,7 @@ BOOKING = http(an_envelope(an_answer(Interaction.GET_BOOKING_DETAILS, DETAIL)))
 OK = http(an_update_answer())
 
 
-def a_certificate(folder: Path, name: str, *, address: str = "127.0.0.1") -> Path:
+def a_certificate(folder: Path, name: str, *, address: str = "127.0.0.1", days_left: int = 1) -> Path:
     """A PEM file with a key and a certificate that vouches for itself, for an address."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -38,8 +38,8 @@ def a_certificate(folder: Path, name: str, *, address: str = "127.0.0.1") -> Pat
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=30))
+        .not_valid_after(now + dt.timedelta(days=days_left))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_usage(), critical=True)
@@ -87,10 +87,11 @@ async def test_a_trusted_system_is_spoken_to_over_tls(tmp_path: Path) -> None:
             await connection.close()
 
 
-@pytest.mark.parametrize("fault", ["unknown", "another address"])
+@pytest.mark.parametrize("fault", ["unknown", "another address", "expired"])
 async def test_a_system_that_is_not_who_it_should_be_gets_nothing(tmp_path: Path, fault: str) -> None:
     """The handshake fails: not reached, and not a byte of the request."""
-    server = a_certificate(tmp_path, "server", address="127.0.0.1" if fault == "unknown" else "192.0.2.1")
+    address = "192.0.2.1" if fault == "another address" else "127.0.0.1"
+    server = a_certificate(tmp_path, "server", address=address, days_left=-1 if fault == "expired" else 1)
     trusted = a_certificate(tmp_path, "other") if fault == "unknown" else server
     async with a_raw_booking_system(says(OK), tls=a_server(server)) as system:
         async with SchedulingClient(a_configuration(system.url, tls=f"ca: {trusted}")) as client:

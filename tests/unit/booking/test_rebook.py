@@ -16,7 +16,7 @@ from services.booking.rebook import Saga
 from services.booking.telling import Teller
 from shared.contracts.sections import OutcomeState
 from shared.ledger.port import Accepted, LedgerEvent
-from tests.builders.booking import HOME, OTHER, SETTLE, SagaUnderTest, a_booking, a_timeslot, open_gate
+from tests.builders.booking import HOME, OTHER, SETTLE, SUBJECT, SagaUnderTest, a_booking, a_timeslot, open_gate
 
 
 @pytest.fixture
@@ -35,6 +35,16 @@ async def test_ok_is_confirmed_without_a_text(saga: SagaUnderTest) -> None:
     assert outcome.summary is not None
     assert outcome.summary.heading.start == "10:00"
     assert saga.is_at_target()
+
+
+async def test_who_changed_whose_what_is_noted(saga: SagaUnderTest) -> None:
+    """Each move of a rebooking is in the audit log: by which role, on whose behalf, of which rebooking and command."""
+    accepted = await saga.accept()
+    await saga.run(accepted)
+    noted = [(one.actor, one.actor_type, one.act, one.outcome) for one in saga.audit.noted]
+    assert noted == [("booking", "system", "rebook", "sending"), ("booking", "system", "rebook", "confirmed")]
+    whose = {(one.subject, one.of, one.command_id) for one in saga.audit.noted}
+    assert whose == {(saga.sealer.owner(SUBJECT), accepted.event.rebooking_id, "c1")}
 
 
 async def test_info_is_confirmed_with_its_text(saga: SagaUnderTest) -> None:
