@@ -257,6 +257,23 @@ async def test_each_outcome_has_its_words(
         assert "<b>" not in told.html
 
 
+@pytest.mark.parametrize("length", [89, 90, 91])
+async def test_a_text_is_cut_at_ninety_characters_exactly(length: int) -> None:
+    """Ninety stay whole; of ninety-one the first ninety, with «visa mer» to all and «dölj text» back."""
+    text = ("Förhinder på jobbet. " * 5)[: length - 1] + "x"
+    assert len(text) == length
+    async with a_visit() as visit:
+        page = await visit.send(await to_details(visit), "give_details", comment=text, phone="070-1")
+        assert step_of(page) == "summary"
+        whole = f'<span class="whole">{text}</span>'
+        cut = (
+            f'<details class="cut"><summary><span class="short">{text[:90]}… </span><span class="more">visa mer</span>'
+            f'<span class="less">dölj text</span></summary>{whole}</details>'
+        )
+        assert (cut if length > 90 else f"<dd>{whole}</dd>") in re.sub(r"\n\s*", "", page.html)
+        assert ("visa mer" in page.html) is (length > 90)
+
+
 async def test_after_a_rejection_another_time_is_one_step_away() -> None:
     """What was written is kept, and choosing again goes on in the same rebooking."""
     async with a_visit() as visit:
@@ -269,7 +286,7 @@ async def test_after_a_rejection_another_time_is_one_step_away() -> None:
         assert ">Krockar</textarea>" in details.html
 
 
-async def test_a_confirmed_time_is_a_calendar_file() -> None:
+async def test_a_confirmed_time_is_a_calendar_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is there when it is confirmed, and not before."""
     async with a_visit() as visit:
         page = await to_outcome(visit)
@@ -284,6 +301,12 @@ async def test_a_confirmed_time_is_a_calendar_file() -> None:
         file = await visit.get(page.path + ".ics")
         assert file.headers["Content-Type"].startswith("text/calendar")
         assert "DTSTART;TZID=Europe/Stockholm:20260202T090000" in file.html
+        # Another id or facility is another name for the same booking: the entry is that of its first one.
+        sealer, owner = visit.gateway.deps.sealer, summary.subject_hmac
+        assert f"UID:{sealer.digest('calendar', owner, OWN, 'B1')}@omboka" in file.html
+        monkeypatch.setattr(visit.gateway.ledger, "first_booked", lambda *_: (OTHER, "B0"))
+        later = await visit.get(page.path + ".ics")
+        assert f"UID:{sealer.digest('calendar', owner, OTHER, 'B0')}@omboka" in later.html
 
 
 async def test_a_form_of_another_site_is_refused() -> None:
