@@ -12,25 +12,25 @@ from services.gateway.pages.rules import rules_for_browsers
 from shared.configuration import CommentRules
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity
+from shared.contracts.model import Actor, ActorType, Identity, SourceStatus
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.rules import COMMENT_CHARACTERS, PHONE_CHARACTERS
-from shared.contracts.sections import OutcomeState, Section, SectionName, State
+from shared.contracts.sections import OutcomeState, SearchedFacility, Section, SectionName, State
 from tests.builders.gateway import ANOTHER_SUBJECT, NOT_REBOOKABLE, OTHER, OWN, a_timeslot
 from tests.builders.pages import PATIENT, Shown, Visit, a_visit
 
 
-async def to_terms(visit: Visit) -> Shown:
+async def to_terms(visit: Visit, **headers: str) -> Shown:
     """Page 1 with everything there."""
-    page = await visit.get(f"/rebook?facility={OWN}&booking=B1")
+    page = await visit.get(f"/rebook?facility={OWN}&booking=B1", **headers)
     await visit.gateway.tell_booking()
     await visit.gateway.tell_facilities(OWN, OTHER)
     return await visit.get(page.path)
 
 
-async def to_time(visit: Visit, *, message_allowed: bool = True) -> Shown:
+async def to_time(visit: Visit, *, message_allowed: bool = True, **headers: str) -> Shown:
     """Page 2 with two days and a timeslot."""
-    page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+    page = await visit.send(await to_terms(visit, **headers), "choose_facilities", facility=OWN)
     await visit.gateway.tell_days("2026-02-02", "2026-02-03")
     await visit.gateway.tell_timeslots(a_timeslot(message_allowed=message_allowed))
     return await visit.get(page.path)
@@ -255,6 +255,52 @@ async def test_each_outcome_has_its_words(
         assert words in told.text
         assert not_said not in told.text
         assert "<b>" not in told.html
+
+
+CELLS = [
+    ("sv", "2026-02-02", "måndag 2 februari 2026, vald dag, lediga tider"),
+    ("sv", "2026-02-03", "tisdag 3 februari 2026, lediga tider"),
+    ("sv", "2026-02-04", "onsdag 4 februari 2026, inga lediga tider"),
+    ("en", "2026-02-02", "Monday 2 February 2026, chosen day, free times"),
+    ("en", "2026-02-03", "Tuesday 3 February 2026, free times"),
+    ("en", "2026-02-04", "Wednesday 4 February 2026, no free times"),
+]
+
+
+@pytest.mark.parametrize(("language", "date", "name"), CELLS)
+async def test_a_day_of_the_calendar_says_its_date_and_its_state(language: str, date: str, name: str) -> None:
+    """What a screen reader reads is the whole date and which of the seed's three states it is in."""
+    async with a_visit() as visit:
+        page = await to_time(visit, **{"Accept-Language": language})
+        cell = re.search(rf'<button name="date" id="day-{date}"[^>]* aria-label="([^"]+)"', page.html)
+        assert cell is not None
+        assert cell[1].lower() == name.lower()
+
+
+async def test_a_part_that_waits_says_for_what_and_for_how_long() -> None:
+    """The seconds are counted from when it was asked for, also on a page that is loaded again."""
+    async with a_visit() as visit:
+        page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+        visit.gateway.clock.move(7)
+        waiting = await visit.get(page.path)
+        assert re.search(r"Hämtar dagar med lediga tider … Har väntat i 7 s", waiting.text), waiting.text
+
+
+async def test_who_does_not_answer_is_told_with_the_phone_number_beside_those_who_did() -> None:
+    """The days of one facility are there, and the other's failure with its number above them."""
+    async with a_visit() as visit:
+        page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+        problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, facility="Borta").public("sv")
+        silent = SearchedFacility(
+            facility=OTHER, facility_name="Borta", source_status=SourceStatus.NONE, problem=problem
+        )
+        answered = SearchedFacility(facility=OWN, facility_name="Hemma", source_status=SourceStatus.FROM_SOURCE)
+        await visit.gateway.tell_days("2026-02-02", searched=(answered, silent))
+        await visit.gateway.tell_timeslots(a_timeslot())
+        page = await visit.get(page.path)
+        phone = visit.gateway.deps.configuration.facilities[OTHER].phone
+        assert f"Vi kan inte hämta lediga tider hos Borta just nu. Försök igen, eller ring {phone}." in page.text
+        assert timeslots_of(page)
 
 
 @pytest.mark.parametrize("length", [89, 90, 91])
