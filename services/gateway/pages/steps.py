@@ -20,14 +20,13 @@ from services.gateway.pages.calendar_file import calendar_file as as_calendar_fi
 from services.gateway.pages.drawing import draw, draw_stop, page, see_other
 from services.gateway.pages.month import month_of
 from services.gateway.pages.visitor import Visitor, form_of, visitor_of
-from services.gateway.pages.words import words
 from services.gateway.problems import preferred_language, problem_of
 from services.gateway.rebookings import Rebooking
 from services.gateway.tracing import traceparent
 from shared.contracts.commands import CLIENT_COMMAND
 from shared.contracts.identifiers import hsa_key
 from shared.contracts.model import Language
-from shared.contracts.problems import URN, Problem, ProblemType, Refusal, invalid
+from shared.contracts.problems import URN, Problem, ProblemType, Refusal
 from shared.contracts.sections import OPEN_OUTCOMES, TRY_AGAIN_OUTCOMES, DaysData, OutcomeState, Summary
 
 STEPS = ("terms", "time", "details", "summary", "outcome")
@@ -79,9 +78,6 @@ async def act(request: web.Request) -> web.Response:
     auditing.commands(request, content["name"], content["id"])
     request.app[LIMITS].count_command(request, visitor.caller.owner)
     try:
-        if content.get("facilities") == []:
-            # said here in the page's words: the interface knows only that the list has the wrong form
-            raise invalid("facilities", words("facility_why", language))
         await _command(request, visitor, content)
     except (Refusal, ValidationError) as error:
         return _refused(request, visitor, snapshot, step, form, problem_of(error, language))
