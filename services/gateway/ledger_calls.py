@@ -39,6 +39,10 @@ class LedgerCalls:
         """The last row of each of the subject's bookings."""
         return await self._call(lambda: self._ledger.of_bookings(owner, bookings))
 
+    async def first_booked(self, owner: str, facility: str, booking_id: str) -> tuple[str, str]:
+        """The facility and id that a booking of the subject's had before the first of its moves."""
+        return await self._call(lambda: self._ledger.first_booked(owner, facility, booking_id))
+
     async def published(self, row_id: str, n: int) -> None:
         """Note that a row's n-th event stands in the event log."""
         await self._call(lambda: self._ledger.published(row_id, n))

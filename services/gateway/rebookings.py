@@ -208,6 +208,13 @@ class Rebookings:
             self._refuse_gone(caller, rebooking_id)
         raise Refusal(Problem(type=ProblemType.NOT_FOUND))
 
+    async def first_booked(self, caller: Caller, rebooking_id: str) -> tuple[str, str]:
+        """The facility and id that the booking of a confirmed rebooking had before the first of its moves."""
+        told = await self._told(caller, rebooking_id)
+        if told is None:
+            raise Refusal(Problem(type=ProblemType.NOT_FOUND))
+        return await self._ledger.first_booked(caller.owner, told.facility_from, told.booking_id)
+
     async def open(self, caller: Caller, rebooking_id: str) -> Rebooking:
         """A rebooking of the caller's that still has its log; Refusal (expired, not-found) else."""
         found = await self._find(rebooking_id)

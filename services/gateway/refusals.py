@@ -65,6 +65,8 @@ def of_validation(error: ValidationError, language: Language) -> Refusal:
             continue
         place = [str(part) for part in fault["loc"] if isinstance(part, int) or part.isidentifier()]
         key = "json" if kind.startswith("json") else kind if kind in WORDS else "form"
+        if (kind, *place[-1:]) == ("too_short", "facilities"):
+            key = "facilities_first"
         faults.append(FieldFault(field=_field(place), message=words(key, language)))
     return Refusal(Problem(type=ProblemType.INVALID, errors=tuple(faults[:20])))
 

@@ -207,6 +207,22 @@ class Ledger:
                         found.append(told)
             return found
 
+    def first_booked(self, subject_hmac: str, facility: str, booking_id: str) -> tuple[str, str]:
+        """The facility and id that a booking of the subject's had before the first of its moves, if they are kept."""
+        c = rebooking_row.c
+        with transaction(self.engine) as connection:
+            moves = connection.execute(
+                select(c.facility_from, c.booking_id, c.facility_to, c.new_booking_id)
+                .where(c.subject_hmac == subject_hmac, c.state == RowState.CONFIRMED.value)
+                .order_by(c.created_at.desc())
+                .limit(200)
+            ).all()
+        now = (hsa_key(facility), booking_id)
+        for move in moves:  # each leads further back
+            if (move.facility_to, move.new_booking_id or move.booking_id) == now:
+                now = (move.facility_from, move.booking_id)
+        return now
+
     def _told(self, connection: Connection, row: Row[Any]) -> Told | None:
         event = self._last_event(connection, row.id)
         if event is None:

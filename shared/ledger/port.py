@@ -124,6 +124,9 @@ class Accepting(Protocol):
     def of_bookings(self, subject_hmac: str, bookings: list[tuple[str, str]]) -> list[Told]:
         """The last row of each of the subject's bookings, by (facility, booking id), old or new."""
 
+    def first_booked(self, subject_hmac: str, facility: str, booking_id: str) -> tuple[str, str]:
+        """The facility and id that a booking of the subject's had before the first of its moves."""
+
     def published(self, row_id: str, n: int) -> None:
         """Note that a row's n-th event stands in the event log."""
 

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from services.simulator.people import patients
 from tests.browser.axe import violations, with_script
+from tests.browser.weight import weighed
 from tests.end_to_end.portal import Portal
 from tests.end_to_end.stacks import LINDANGEN, Stack
 
@@ -132,8 +133,10 @@ class Visit:
         await self.page.locator(selector).first.wait_for(state="attached")
 
     async def accessible(self) -> None:
-        """Axe finds nothing, and nothing is wider than the window."""
+        """Axe finds nothing, nothing is wider than the window, and with script and all it weighs little."""
         found = await violations(self.page if self.view.script else await with_script(self.page))
         assert found == [], f"{self.page.url} ({self.view}): {found}"
         fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert await self.page.evaluate(fits), f"{self.page.url} is wider than {self.view.width} pixels"
+        if self.view.script:
+            await weighed(self.page)

@@ -104,9 +104,15 @@ async def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never leads to {selector}")
 
 
-async def test_the_whole_flow_by_keyboard_alone(chromium: Any) -> None:
+@pytest.mark.parametrize(
+    "view",
+    [{}, {"locale": "en-GB"}, {"viewport": {"width": 320, "height": 640}}],
+    ids=["Swedish", "English", "320 px"],
+)
+async def test_the_whole_flow_by_keyboard_alone(chromium: Any, view: dict[str, Any]) -> None:
     """From the terms to the confirmation with Tab, arrows, Enter and letters; the first stop skips to the content."""
-    async with a_page(chromium) as (page, gateway):
+    async with a_page(chromium, **view) as (page, gateway):
+        assert await page.get_attribute("html", "lang") == view.get("locale", "sv-SE")[:2]
         await gateway.tell_booking()
         await gateway.tell_facilities(OWN)
         await page.wait_for_selector("#onward")

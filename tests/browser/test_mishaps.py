@@ -5,12 +5,13 @@ Each kind is met by two views that differ in language, script and width; over al
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from playwright.async_api import Browser
 
 from services.gateway.pages.words import words
+from services.simulator.mishaps import AnyMishap
 from tests.browser.system import NARROW, WIDE, System, View
 from tests.end_to_end.stacks import LINDANGEN
 
@@ -48,6 +49,11 @@ LOOK_UPS = [
 
 VIEWS = [View("sv", True, NARROW), View("sv", False, NARROW), View("sv", True, WIDE), View("sv", False, WIDE)]
 KINDS = sorted({case[1]["kind"] for case in [*UPDATES, *LOOK_UPS]})
+
+
+async def test_every_mishap_that_there_is_is_met() -> None:
+    """A kind that booking systems may have and no browser has met would be a state that nobody has looked at."""
+    assert sorted(one.model_fields["kind"].annotation.__args__[0] for one in get_args(AnyMishap)) == KINDS
 
 
 def seen(cases: list[Any]) -> list[Any]:

@@ -13,6 +13,7 @@ from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.sections import OutcomeState, SearchedFacility, Section, SectionName, State
 from tests.browser.axe import violations, with_script
 from tests.browser.test_pages import a_page, arrived, runs_scripts, to_days
+from tests.browser.weight import weighed
 from tests.builders.gateway import NOT_REBOOKABLE, OTHER, OWN, Gateway, a_booking, a_timeslot
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -33,12 +34,14 @@ DOCBOOK = (
 
 
 async def clean(page: Page, *, wait: str = "#content") -> None:
-    """Axe finds nothing once something is there, and nothing is wider than the window."""
+    """Axe finds nothing once something is there, nothing is wider than the window, and it weighs little."""
     await arrived(page, wait)
     found = await violations(page if runs_scripts(page) else await with_script(page))
     assert found == [], f"{page.url}: {found}"
     width = await page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width[0] <= width[1], page.url
+    if runs_scripts(page):
+        await weighed(page)
 
 
 async def sent_unchecked(page: Page, form: str) -> None:
@@ -189,3 +192,22 @@ async def test_details_summary_and_every_outcome(chromium: Any, view: dict[str, 
         gateway.events.broken = True
         await page.reload()
         await clean(page, wait="body:not([data-rebooking]) .done")
+
+
+async def test_a_confirmation_prints_as_a_note(chromium: Any) -> None:
+    """What was booked, black on white, and nothing to press."""
+    async with a_page(chromium, color_scheme="dark") as (page, gateway):
+        rebooking = await to_outcome(page, gateway, comment="Krockar")
+        summary = (await gateway.snapshot(rebooking))["sections"]["details"]["data"]["summary"]
+        await gateway.tell_outcome(rebooking, OutcomeState.CONFIRMED, n=2, summary=summary)
+        await page.reload()
+        await page.wait_for_selector(".done")
+        pressed = "main a.button, header a, button, .skip, .back, .screen"
+        shown = "all => all.filter(one => one.offsetParent !== null && one.getClientRects().length).length"
+        assert await page.eval_on_selector_all(pressed, shown) > 0, "there is nothing to leave out"
+        await page.emulate_media(media="print")
+        assert await page.eval_on_selector_all(pressed, shown) == 0
+        box = page.locator(".box")
+        assert "2 februari 2026" in await box.inner_text()
+        colours = "one => [getComputedStyle(one).color, getComputedStyle(document.body).backgroundColor]"
+        assert await box.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]

@@ -186,6 +186,10 @@ class RememberingLedger:
             if told.subject_hmac == subject_hmac and (told.facility_from, told.booking_id) in bookings
         ]
 
+    def first_booked(self, subject_hmac: str, facility: str, booking_id: str) -> tuple[str, str]:
+        """As it is: nothing is ever moved here."""
+        return facility, booking_id
+
     def published(self, row_id: str, n: int) -> None:
         """Note it."""
         self.noted.append((row_id, n))

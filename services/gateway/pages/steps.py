@@ -20,14 +20,13 @@ from services.gateway.pages.calendar_file import calendar_file as as_calendar_fi
 from services.gateway.pages.drawing import draw, draw_stop, page, see_other
 from services.gateway.pages.month import month_of
 from services.gateway.pages.visitor import Visitor, form_of, visitor_of
-from services.gateway.pages.words import words
 from services.gateway.problems import preferred_language, problem_of
 from services.gateway.rebookings import Rebooking
 from services.gateway.tracing import traceparent
 from shared.contracts.commands import CLIENT_COMMAND
 from shared.contracts.identifiers import hsa_key
 from shared.contracts.model import Language
-from shared.contracts.problems import URN, Problem, ProblemType, Refusal, invalid
+from shared.contracts.problems import URN, Problem, ProblemType, Refusal
 from shared.contracts.sections import OPEN_OUTCOMES, TRY_AGAIN_OUTCOMES, DaysData, OutcomeState, Summary
 
 STEPS = ("terms", "time", "details", "summary", "outcome")
@@ -79,9 +78,6 @@ async def act(request: web.Request) -> web.Response:
     auditing.commands(request, content["name"], content["id"])
     request.app[LIMITS].count_command(request, visitor.caller.owner)
     try:
-        if content.get("facilities") == []:
-            # said here in the page's words: the interface knows only that the list has the wrong form
-            raise invalid("facilities", words("facility_why", language))
         await _command(request, visitor, content)
     except (Refusal, ValidationError) as error:
         return _refused(request, visitor, snapshot, step, form, problem_of(error, language))
@@ -158,10 +154,8 @@ def _refused(
 async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, Any], Language]:
     """The snapshot, or what the ledger still knows: an outcome and no sections."""
     found = await request.app[REBOOKINGS].read(visitor.caller, request.match_info["id"])
-    digest = request.app[DEPS].sealer.digest
     if isinstance(found, Rebooking):
-        entry = digest("calendar", visitor.caller.owner, hsa_key(found.facts.facility), found.facts.booking_id)
-        return {**found.public(visitor.caller), "entry": entry}, found.facts.language
+        return found.public(visitor.caller), found.facts.language
     language = found.language or preferred_language(request)
     kept = {
         "id": found.rebooking_id,
@@ -171,7 +165,6 @@ async def _snapshot(request: web.Request, visitor: Visitor) -> tuple[dict[str, A
         "sections": {},
         "outcome": found.outcome.public(),
         "kept": True,
-        "entry": digest("calendar", visitor.caller.owner, hsa_key(found.facility_from), found.booking_id),
     }
     return kept, language
 
@@ -279,15 +272,19 @@ DRAWN = {"terms": _terms, "time": _time, "details": _details, "summary": _detail
 
 @page
 async def calendar_file(request: web.Request) -> web.Response:
-    """`GET /rebookings/{id}/outcome.ics`: the confirmed time for the patient's own calendar, else not-found."""
+    """`GET /rebookings/{id}/outcome.ics`: the confirmed time for the patient's own calendar, else not-found.
+
+    Its entry is one and the same through every move of the booking, whatever id and facility they gave it.
+    """
     visitor = visitor_of(request)
     snapshot, _ = await _snapshot(request, visitor)
     outcome = snapshot["outcome"] or {}
     text = None
     if outcome.get("state") == OutcomeState.CONFIRMED.value and outcome.get("summary"):
+        first = await request.app[REBOOKINGS].first_booked(visitor.caller, snapshot["id"])
         text = as_calendar_file(
             Summary.model_validate(outcome["summary"]),
-            uid=snapshot["entry"],
+            uid=request.app[DEPS].sealer.digest("calendar", visitor.caller.owner, *first),
             at=dt.datetime.fromisoformat(outcome["updated_at"]),
             phone=outcome.get("phone"),
         )

@@ -307,6 +307,26 @@ def test_a_subjects_bookings_find_their_rebookings(bench: Bench) -> None:
     assert bench.ledger.of_bookings("somebody else", [(HOME, "B1")]) == []
 
 
+def test_a_booking_is_followed_back_through_its_moves(bench: Bench) -> None:
+    """To another facility and id, and on from there; a move that came to nothing, and another's, lead nowhere."""
+    owner = bench.sealer.owner(SUBJECT)
+    ways = (
+        ({}, RowState.CONFIRMED, "B9"),
+        ({"facility_from": OTHER, "facility_to": OTHER, "booking_id": "B9"}, RowState.NOT_APPLIED, "B10"),
+        ({"facility_from": OTHER, "facility_to": OTHER, "booking_id": "B9"}, RowState.CONFIRMED, None),
+        ({"facility_from": OTHER, "facility_to": HOME, "booking_id": "B9"}, RowState.CONFIRMED, "B11"),
+    )
+    for n, (changes, state, new_id) in enumerate(ways):
+        bench.now += 1
+        accepted = bench.accept(command_id=f"w{n}", **{"facility_to": OTHER, **changes})
+        told = an_outcome(OutcomeState(state.value))
+        bench.ledger.move(bench.claim(accepted.row_id), state, outcome=told, next_in=None, new_booking_id=new_id)
+    assert bench.ledger.first_booked(owner, HOME.lower(), "B11") == (HOME, "B1")
+    assert bench.ledger.first_booked(owner, OTHER, "B9") == (HOME, "B1")
+    assert bench.ledger.first_booked(owner, OTHER, "B10") == (OTHER, "B10")
+    assert bench.ledger.first_booked("somebody else", HOME, "B11") == (HOME, "B11")
+
+
 def test_what_has_ended_is_erased_in_time(bench: Bench) -> None:
     """Thirty days after its end the personal part and the texts go, a year after it the row; open ones stay."""
     ended = bench.accept()

@@ -270,6 +270,14 @@ JSON = st.recursive(
 )
 
 
+async def test_no_facility_at_all_is_said_in_words() -> None:
+    """A list that is empty is a choice that was forgotten, which a patient can mend: not a wrong form."""
+    async with a_gateway() as gateway:
+        rebooking_id = await gateway.start()
+        body = await gateway.command(rebooking_id, "choose_facilities", status=422, facilities=[])
+        assert body["errors"] == [{"field": "facilities", "message": "Välj mottagning först."}]
+
+
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(["choose_day", "give_details", "confirm", "retry", "choose_facilities"]), content=JSON)
 def test_whatever_is_sent_as_a_command_is_checked(name: str, content: Any) -> None:

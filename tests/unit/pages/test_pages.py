@@ -12,25 +12,25 @@ from services.gateway.pages.rules import rules_for_browsers
 from shared.configuration import CommentRules
 from shared.contracts.civil_time import CivilTime
 from shared.contracts.identifiers import SubjectOfCareId
-from shared.contracts.model import Actor, ActorType, Identity
+from shared.contracts.model import Actor, ActorType, Identity, SourceStatus
 from shared.contracts.problems import Problem, ProblemType
 from shared.contracts.rules import COMMENT_CHARACTERS, PHONE_CHARACTERS
-from shared.contracts.sections import OutcomeState, Section, SectionName, State
+from shared.contracts.sections import OutcomeState, SearchedFacility, Section, SectionName, State
 from tests.builders.gateway import ANOTHER_SUBJECT, NOT_REBOOKABLE, OTHER, OWN, a_timeslot
 from tests.builders.pages import PATIENT, Shown, Visit, a_visit
 
 
-async def to_terms(visit: Visit) -> Shown:
+async def to_terms(visit: Visit, **headers: str) -> Shown:
     """Page 1 with everything there."""
-    page = await visit.get(f"/rebook?facility={OWN}&booking=B1")
+    page = await visit.get(f"/rebook?facility={OWN}&booking=B1", **headers)
     await visit.gateway.tell_booking()
     await visit.gateway.tell_facilities(OWN, OTHER)
     return await visit.get(page.path)
 
 
-async def to_time(visit: Visit, *, message_allowed: bool = True) -> Shown:
+async def to_time(visit: Visit, *, message_allowed: bool = True, **headers: str) -> Shown:
     """Page 2 with two days and a timeslot."""
-    page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+    page = await visit.send(await to_terms(visit, **headers), "choose_facilities", facility=OWN)
     await visit.gateway.tell_days("2026-02-02", "2026-02-03")
     await visit.gateway.tell_timeslots(a_timeslot(message_allowed=message_allowed))
     return await visit.get(page.path)
@@ -257,6 +257,69 @@ async def test_each_outcome_has_its_words(
         assert "<b>" not in told.html
 
 
+CELLS = [
+    ("sv", "2026-02-02", "måndag 2 februari 2026, vald dag, lediga tider"),
+    ("sv", "2026-02-03", "tisdag 3 februari 2026, lediga tider"),
+    ("sv", "2026-02-04", "onsdag 4 februari 2026, inga lediga tider"),
+    ("en", "2026-02-02", "Monday 2 February 2026, chosen day, free times"),
+    ("en", "2026-02-03", "Tuesday 3 February 2026, free times"),
+    ("en", "2026-02-04", "Wednesday 4 February 2026, no free times"),
+]
+
+
+@pytest.mark.parametrize(("language", "date", "name"), CELLS)
+async def test_a_day_of_the_calendar_says_its_date_and_its_state(language: str, date: str, name: str) -> None:
+    """What a screen reader reads is the whole date and which of the seed's three states it is in."""
+    async with a_visit() as visit:
+        page = await to_time(visit, **{"Accept-Language": language})
+        cell = re.search(rf'<button name="date" id="day-{date}"[^>]* aria-label="([^"]+)"', page.html)
+        assert cell is not None
+        assert cell[1].lower() == name.lower()
+
+
+async def test_a_part_that_waits_says_for_what_and_for_how_long() -> None:
+    """The seconds are counted from when it was asked for, also on a page that is loaded again."""
+    async with a_visit() as visit:
+        page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+        visit.gateway.clock.move(7)
+        waiting = await visit.get(page.path)
+        assert re.search(r"Hämtar dagar med lediga tider … Har väntat i 7 s", waiting.text), waiting.text
+
+
+async def test_who_does_not_answer_is_told_with_the_phone_number_beside_those_who_did() -> None:
+    """The days of one facility are there, and the other's failure with its number above them."""
+    async with a_visit() as visit:
+        page = await visit.send(await to_terms(visit), "choose_facilities", facility=OWN)
+        problem = Problem(type=ProblemType.FACILITY_UNAVAILABLE, facility="Borta").public("sv")
+        silent = SearchedFacility(
+            facility=OTHER, facility_name="Borta", source_status=SourceStatus.NONE, problem=problem
+        )
+        answered = SearchedFacility(facility=OWN, facility_name="Hemma", source_status=SourceStatus.FROM_SOURCE)
+        await visit.gateway.tell_days("2026-02-02", searched=(answered, silent))
+        await visit.gateway.tell_timeslots(a_timeslot())
+        page = await visit.get(page.path)
+        phone = visit.gateway.deps.configuration.facilities[OTHER].phone
+        assert f"Vi kan inte hämta lediga tider hos Borta just nu. Försök igen, eller ring {phone}." in page.text
+        assert timeslots_of(page)
+
+
+@pytest.mark.parametrize("length", [89, 90, 91])
+async def test_a_text_is_cut_at_ninety_characters_exactly(length: int) -> None:
+    """Ninety stay whole; of ninety-one the first ninety, with «visa mer» to all and «dölj text» back."""
+    text = ("Förhinder på jobbet. " * 5)[: length - 1] + "x"
+    assert len(text) == length
+    async with a_visit() as visit:
+        page = await visit.send(await to_details(visit), "give_details", comment=text, phone="070-1")
+        assert step_of(page) == "summary"
+        whole = f'<span class="whole">{text}</span>'
+        cut = (
+            f'<details class="cut"><summary><span class="short">{text[:90]}… </span><span class="more">visa mer</span>'
+            f'<span class="less">dölj text</span></summary>{whole}</details>'
+        )
+        assert (cut if length > 90 else f"<dd>{whole}</dd>") in re.sub(r"\n\s*", "", page.html)
+        assert ("visa mer" in page.html) is (length > 90)
+
+
 async def test_after_a_rejection_another_time_is_one_step_away() -> None:
     """What was written is kept, and choosing again goes on in the same rebooking."""
     async with a_visit() as visit:
@@ -269,7 +332,7 @@ async def test_after_a_rejection_another_time_is_one_step_away() -> None:
         assert ">Krockar</textarea>" in details.html
 
 
-async def test_a_confirmed_time_is_a_calendar_file() -> None:
+async def test_a_confirmed_time_is_a_calendar_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is there when it is confirmed, and not before."""
     async with a_visit() as visit:
         page = await to_outcome(visit)
@@ -284,6 +347,12 @@ async def test_a_confirmed_time_is_a_calendar_file() -> None:
         file = await visit.get(page.path + ".ics")
         assert file.headers["Content-Type"].startswith("text/calendar")
         assert "DTSTART;TZID=Europe/Stockholm:20260202T090000" in file.html
+        # Another id or facility is another name for the same booking: the entry is that of its first one.
+        sealer, owner = visit.gateway.deps.sealer, summary.subject_hmac
+        assert f"UID:{sealer.digest('calendar', owner, OWN, 'B1')}@omboka" in file.html
+        monkeypatch.setattr(visit.gateway.ledger, "first_booked", lambda *_: (OTHER, "B0"))
+        later = await visit.get(page.path + ".ics")
+        assert f"UID:{sealer.digest('calendar', owner, OTHER, 'B0')}@omboka" in later.html
 
 
 async def test_a_form_of_another_site_is_refused() -> None:
