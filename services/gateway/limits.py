@@ -5,6 +5,7 @@ Source: the interface, `limits`; the reliability rules 4.1, "Flood, slowloris".
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ BODY_BYTES = 64 * 1024
 FRAME_BYTES = 64 * 1024
 WINDOW_SECONDS = 10.0
 SUBJECTS_KEPT = 50_000
+IPV6_NETWORK = 64
+"""How many bits of an IPv6 address are one client's network."""
 
 
 @dataclass
@@ -40,11 +43,14 @@ class Limits:
         self._sockets: Counter[str] = Counter()
 
     def address(self, request: web.BaseRequest) -> str:
-        """The client's address: the one that the outermost trusted proxy saw, else the connection's own."""
+        """The client's address: the one that the outermost trusted proxy saw, else the connection's own.
+
+        Of an IPv6 address the network, whose other addresses are the same client's to choose.
+        """
         hops = [hop.strip() for line in request.headers.getall("X-Forwarded-For", []) for hop in line.split(",")]
         if self._trusted_proxies and len(hops) >= self._trusted_proxies:
-            return hops[-self._trusted_proxies]
-        return request.remote or "unknown"
+            return _network(hops[-self._trusted_proxies])
+        return _network(request.remote or "unknown")
 
     def count_command(self, request: web.BaseRequest, owner: str) -> None:
         """Count a command, or anything else that makes work, of this subject and of the address that it comes from.
@@ -102,3 +108,12 @@ class Limits:
             self._sockets[key] -= 1
             if not self._sockets[key]:
                 del self._sockets[key]
+
+
+def _network(text: str) -> str:
+    """An IPv6 address's network; anything else as it is."""
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return text
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address), IPV6_NETWORK), strict=False))

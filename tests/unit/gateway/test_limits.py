@@ -61,6 +61,14 @@ async def test_an_address_is_what_a_trusted_proxy_has_seen(
         assert [first, await ask(gateway, SECOND, *other)] == statuses
 
 
+async def test_the_addresses_of_an_ipv6_network_are_one_clients() -> None:
+    """Whoever has one has 2⁶⁴ of them; another network is somebody else's, and a mapped IPv4 address is that one."""
+    async with a_gateway(trusted_proxies=1, **few(commands_per_10s_per_address=1)) as gateway:
+        hops = ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1", "::ffff:10.0.0.1", "10.0.0.1")
+        asked = [await ask(gateway, (FIRST, SECOND)[n % 2], hop) for n, hop in enumerate(hops)]
+        assert [status == 429 for status in asked] == [False, True, False, False, True]
+
+
 async def test_a_client_that_forges_an_address_before_a_trusted_proxy_keeps_its_own() -> None:
     """The proxy appends what it has seen; whatever stood before it says nothing."""
     async with a_gateway(trusted_proxies=1, **few(commands_per_10s_per_address=1)) as gateway:
