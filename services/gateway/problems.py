@@ -98,7 +98,8 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
     except Exception as error:  # the one rim where every exception must become an answer
-        answer = response(problem_of(error, language), request.get(LANGUAGE, language))
+        language = request.get(LANGUAGE, language)
+        answer = response(problem_of(error, language), language)
     if not answer.prepared:
         answer.headers.setdefault("Cache-Control", "no-store")
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")

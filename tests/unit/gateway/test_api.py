@@ -19,6 +19,7 @@ from services.gateway.deps import RELAY
 from services.gateway.rebooking_ids import new_id
 from shared.contracts.commands import CLIENT_COMMAND, LookUpBooking
 from shared.contracts.identifiers import SubjectOfCareId
+from shared.contracts.model import Language
 from shared.contracts.sections import OutcomeState
 from tests.builders.gateway import ANOTHER_SUBJECT, OWN, SUBJECT, a_gateway, a_token
 
@@ -270,12 +271,13 @@ JSON = st.recursive(
 )
 
 
-async def test_no_facility_at_all_is_said_in_words() -> None:
-    """A list that is empty is a choice that was forgotten, which a patient can mend: not a wrong form."""
+@pytest.mark.parametrize(("language", "words"), [("sv", "Välj mottagning först."), ("en", "Choose a facility first.")])
+async def test_no_facility_at_all_is_said_in_words(language: Language, words: str) -> None:
+    """A choice that was forgotten, which a patient can mend, in the rebooking's own language: not a wrong form."""
     async with a_gateway() as gateway:
-        rebooking_id = await gateway.start()
+        rebooking_id = await gateway.start(language=language)
         body = await gateway.command(rebooking_id, "choose_facilities", status=422, facilities=[])
-        assert body["errors"] == [{"field": "facilities", "message": "Välj mottagning först."}]
+        assert body["errors"] == [{"field": "facilities", "message": words}]
 
 
 @settings(max_examples=150, deadline=None)
