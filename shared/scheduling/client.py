@@ -45,7 +45,7 @@ from shared.scheduling.interactions import (
     update_booking,
 )
 from shared.scheduling.port import CallContext, UpdateRequest
-from shared.scheduling.transport import LOOK_UP_LIMIT, Answer, http_headers, post
+from shared.scheduling.transport import LOOK_UP_LIMIT, Answer, Way, http_headers, noting_ways, post
 from shared.scheduling.update_connection import UpdateConnection, open_connection
 
 Result = TypeVar("Result")
@@ -282,9 +282,7 @@ class SchedulingClient:
         started, outcome = time.monotonic(), "unforeseen"
         try:
             headers = http_headers(interaction, self._configuration.consumer, correlation_id)
-            answer = await post(
-                self._session(name), url, body, headers, limit=LOOK_UP_LIMIT, connect=connect, deadline=deadline
-            )
+            answer = await self._asked(name, url, body, headers, connect=connect, deadline=deadline)
             if len(answer.body) > READ_OFF_THE_LOOP:
                 result, left_out = await asyncio.to_thread(_understand, interaction, answer, read)
             else:
@@ -295,8 +293,6 @@ class SchedulingClient:
             raise
         except SchedulingFailure as failure:
             outcome = failure.vp_code or failure.kind
-            if isinstance(failure, NotReached | ConnectionBroken | TimedOut):
-                self._forget_address(name)
             raise
         finally:
             self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome)
@@ -306,6 +302,31 @@ class SchedulingClient:
             limit = TIME_TYPE_NAME_MAX_LENGTH
             log.warning("%s: %d of %s have a timeTypeName over %d characters", name, too_long, interaction.value, limit)
         return result
+
+    async def _asked(
+        self, name: str | None, url: str, body: bytes, headers: dict[str, str], *, connect: float, deadline: float
+    ) -> Answer:
+        """Ask, and again for as long as it went by something kept from before that no longer leads there.
+
+        A booking system that was started anew has closed the connections that we kept, or has another address. Asking
+        again is harmless, for a look-up changes nothing, and ends, for whatever failed isn't kept any longer.
+        """
+        ends = time.monotonic() + deadline
+        while True:
+            way = Way()
+            try:
+                return await self._posted(name, url, body, headers, connect=connect, deadline=deadline, way=way)
+            except (NotReached, ConnectionBroken):
+                deadline = ends - time.monotonic()
+                if not way.kept or deadline <= 0:
+                    raise
+
+    async def _posted(self, name: str | None, url: str, body: bytes, headers: dict[str, str], **bounds: Any) -> Answer:
+        try:
+            return await post(self._session(name), url, body, headers, limit=LOOK_UP_LIMIT, **bounds)
+        except (NotReached, ConnectionBroken, TimedOut):
+            self._forget_address(name)
+            raise
 
     def _tell(self, name: str, interaction: Interaction, seconds: float, outcome: str) -> None:
         if self._on_call is not None:
@@ -327,7 +348,11 @@ class SchedulingClient:
         # found after the first call that fails, and within ten seconds where the old address still answers.
         connector = aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=10, keepalive_timeout=30)
         session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+            connector=connector,
+            trust_env=False,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[noting_ways()],
         )
         self._sessions[name] = (context, session)
         if kept is not None:

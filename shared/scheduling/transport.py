@@ -11,6 +11,8 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import aiohttp
@@ -42,6 +44,26 @@ class Answer(NamedTuple):
     retry_after: float | None
 
 
+@dataclass
+class Way:
+    """How a call went to its booking system: by what was `kept` from before, a connection or an address, or not."""
+
+    kept: bool = False
+
+
+def noting_ways() -> aiohttp.TraceConfig:
+    """What makes a session note the way of each call."""
+
+    async def kept(_: object, context: SimpleNamespace, __: object) -> None:
+        if isinstance(context.trace_request_ctx, Way):
+            context.trace_request_ctx.kept = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(kept)
+    config.on_dns_cache_hit.append(kept)
+    return config
+
+
 def http_headers(interaction: Interaction, consumer: str, correlation_id: str | None) -> dict[str, str]:
     """The HTTP headers of a call: the profile's and the platform's (source: contract description 4.1)."""
     headers = {
@@ -67,16 +89,17 @@ async def post(
     connect: float,
     deadline: float,
     silence: float | None = None,
+    way: Way | None = None,
 ) -> Answer:
     """POST a request and take its whole answer; all times in seconds. Raises SchedulingFailure.
 
-    `silence` bounds the wait for the next bytes, `deadline` everything together.
+    `silence` bounds the wait for the next bytes, `deadline` everything together; in `way` is noted how it went there.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=silence)
     try:
         async with asyncio.timeout(deadline):
             async with session.post(
-                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+                url, data=body, headers=headers, timeout=timeout, allow_redirects=False, trace_request_ctx=way
             ) as response:
                 return Answer(response.status, await _bounded(response, limit), _retry_after(response))
     except SchedulingFailure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from functools import partial
 
 import aiohttp
 import pytest
@@ -24,7 +25,7 @@ from shared.scheduling.failures import (
     TimedOut,
     Unreadable,
 )
-from shared.scheduling.transport import LOOK_UP_LIMIT
+from shared.scheduling.transport import LOOK_UP_LIMIT, Way, noting_ways, post
 from tests.builders.scheduling import (
     CONSUMER,
     FACILITY,
@@ -38,6 +39,7 @@ from tests.builders.scheduling import (
 from tests.builders.soap import a_fault, an_answer, an_envelope
 from tests.contract.scheduling.raw_booking_system import (
     Play,
+    RawConnection,
     a_raw_booking_system,
     drips,
     floods,
@@ -118,6 +120,58 @@ async def test_a_booking_system_that_has_moved_is_found_at_the_next_call(monkeyp
                 await client.get_booking_details(FACILITY, "B-1", a_context())
             del at[0]
             assert await client.get_booking_details(FACILITY, "B-1", a_context()) is not None
+
+
+async def test_a_booking_system_that_has_closed_what_we_kept_is_asked_again() -> None:
+    """It was started anew: every connection that was kept is dead, and nobody is told of it."""
+
+    async def dies_at_its_second(connection: RawConnection) -> None:
+        await connection.request()
+        await together.wait()
+        await connection.say(http(ANSWER))
+        if await connection.request():
+            connection.reset()
+
+    together = asyncio.Barrier(2)
+    async with a_raw_booking_system(dies_at_its_second) as system:
+        async with SchedulingClient(a_configuration(system.url)) as client:
+            ask = partial(client.get_booking_details, FACILITY, "B-1", a_context())
+            assert None not in await asyncio.gather(ask(), ask())
+            assert None not in await asyncio.gather(ask(), ask())
+    assert [connection.requests for connection in system.connections] == [2, 2, 1, 1]
+
+
+async def test_a_booking_system_that_breaks_a_new_connection_is_not_asked_again() -> None:
+    """That is an answer of a kind: whoever can't be asked isn't asked twice as often."""
+
+    async def breaks(connection: RawConnection) -> None:
+        await connection.request()
+        connection.reset()
+
+    async with a_raw_booking_system(breaks) as system:
+        with pytest.raises(ConnectionBroken):
+            await details(a_configuration(system.url))
+    assert [connection.requests for connection in system.connections] == [1]
+
+
+async def test_a_way_by_a_kept_address_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call asks for the address, the second one goes by it over a new connection."""
+
+    async def resolve(_: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        place = {"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0}
+        return [{**place, "flags": socket.AI_NUMERICHOST}]
+
+    monkeypatch.setattr(aiohttp.DefaultResolver, "resolve", resolve)
+    closing = http(ANSWER, headers="Connection: close\r\n")
+    ways = [Way(), Way()]
+    async with (
+        a_raw_booking_system(says(closing)) as system,
+        aiohttp.ClientSession(trace_configs=[noting_ways()]) as session,
+    ):
+        url = system.url.replace("127.0.0.1", "booking.example").format(contract="x")
+        for way in ways:
+            await post(session, url, b"<a/>", {}, limit=100_000, connect=5, deadline=5, way=way)
+    assert [way.kept for way in ways] == [False, True]
 
 
 async def test_look_ups_share_their_connections() -> None:
