@@ -44,6 +44,7 @@ from shared.messaging.publisher_kombu import KombuPublisher
 from shared.messaging.tickets_memory import MemoryTickets
 from shared.messaging.worker_loop import WorkerLoop
 from shared.observability.calls import count_call
+from shared.observability.logs import set_up_logs
 from shared.observability.spans import set_up_spans
 from shared.scheduling.client import SchedulingClient
 from shared.scheduling.rate import MemoryRate
@@ -174,6 +175,7 @@ async def run_all_in_one(
         settings = replace(settings, database_url=f"sqlite:///{beside(config_path, 'omboka.db')}")
     if settings.audit is None:
         settings = replace(settings, audit=beside(config_path, "omboka-audit"))
+    set_up_logs(settings.log_level)
     set_up_spans("all-in-one")
     host, port_set = listen_address(settings.listen)
     port = port_set if port is None else port

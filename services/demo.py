@@ -14,6 +14,7 @@ from services.simulator.app import serve
 from services.simulator.demo import demo_configuration
 from services.simulator.people import DEMO_PATIENTS, Patient
 from shared.contracts.model import Identity
+from shared.observability.logs import set_up_logs
 from shared.settings import Settings
 
 TOKEN_SECONDS = 12 * 3600
@@ -21,6 +22,7 @@ TOKEN_SECONDS = 12 * 3600
 
 async def run_demo(*, port: int) -> int:
     """Run the demo until told to end; nothing of it is kept. Gives the exit code."""
+    set_up_logs("WARNING")  # who tries the demo reads what it says, not a line for each click
     with tempfile.TemporaryDirectory(prefix="omboka-demo-") as folder:
         keys = new_keys()
         settings = Settings(

@@ -75,3 +75,10 @@ def make_celery(name: str, broker_url: str, *, embedded: bool = False) -> Celery
         broker_heartbeat=0 if embedded else 10,
     )
     return app
+
+
+def leave_logs(**_: object) -> None:
+    """Receive Celery's signal `setup_logging`: the process has set its logs up, or its caller has.
+
+    Without a receiver Celery sets the root logger to its own level and form, in which nothing is masked.
+    """

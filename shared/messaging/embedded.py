@@ -16,9 +16,10 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
+from celery.signals import setup_logging
 from kombu.transport import TRANSPORT_ALIASES, memory, virtual
 
-from shared.messaging.celery_app import make_celery
+from shared.messaging.celery_app import leave_logs, make_celery
 
 SCHEME = "embedded"
 
@@ -93,6 +94,7 @@ class EmbeddedWorker:
         self._ready = threading.Event()
         # Celery warns of the superuser; this worker is a thread of a process whose user is somebody else's choice.
         warnings.filterwarnings("ignore", category=SecurityWarning)
+        setup_logging.connect(leave_logs, weak=False)
         self._worker = app.Worker(
             pool="threads",
             concurrency=4,

@@ -17,6 +17,7 @@ from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from shared.heap import settle_heap
+from shared.messaging.celery_app import leave_logs
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,7 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
         timer.daemon = True
         timer.start()
 
-    # Without a receiver Celery sets the root logger's level to its own, and the lines of each call are lost.
-    setup_logging.connect(_leave_logs, weak=False)
+    setup_logging.connect(leave_logs, weak=False)
     worker_shutting_down.connect(end_for_certain, weak=False)
     worker_ready.connect(_settle_heap, weak=False)
     worker = app.Worker(
@@ -51,7 +51,3 @@ def run_worker(app: Celery, queue: str, *, drain_seconds: float) -> int:
 
 def _settle_heap(**_: object) -> None:
     settle_heap()
-
-
-def _leave_logs(**_: object) -> None:
-    """The process has set its logs up already."""

@@ -66,17 +66,20 @@ async def a_file(folder: Path) -> AsyncIterator[tuple[Path, str]]:
 
 
 async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Path) -> None:
-    """One process against any booking systems that follow the contracts, named in FILE; SIGTERM ends it well."""
+    """One process against the booking systems that FILE names; it logs as the roles do; SIGTERM ends it well."""
     keys = {f"OMBOKA_{name.upper()}": value for name, value in new_keys().items()}
     port = unused_port()
+    log = tmp_path / "log"
     async with a_file(tmp_path) as (file, url):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "services.cli", "all-in-one", "--config", str(file)),
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "OMBOKA_LISTEN": f"127.0.0.1:{port}", **keys},
-            stdout=asyncio.subprocess.PIPE,
-        )
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "services.cli", "all-in-one", "--config", str(file)),
+                cwd=ROOT,
+                env={"PATH": os.environ["PATH"], "OMBOKA_LISTEN": f"127.0.0.1:{port}", **keys},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors.fileno(),
+            )
         assert process.stdout is not None
         said = await asyncio.wait_for(process.stdout.readline(), 30)
         assert said == f"omboka: listening at http://127.0.0.1:{port}\n".encode()
@@ -88,6 +91,8 @@ async def test_all_in_one_moves_a_booking_at_the_systems_of_a_file(tmp_path: Pat
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 30) == 0
     assert (tmp_path / "omboka.db").is_file()
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert {"omboka.access", "omboka.calls"} <= {line["logger"] for line in lines}
 
 
 async def test_a_token_that_the_command_signs_is_taken(tmp_path: Path) -> None:

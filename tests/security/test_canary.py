@@ -133,7 +133,8 @@ async def test_the_canary_leaves_nothing_in_one_process(tmp_path: Path) -> None:
     assert len(ledger) > 3
     assert any(name.endswith(".jsonl") for name in places)
     assert "omboka.db" in places
-    assert len(logs) > 1000
+    assert b"omboka.access POST /v1/rebookings 201" in logs  # the records of our own parts are among them
+    assert b"omboka.calls" in logs
     assert not hits(places, canary())
 
 
