@@ -204,16 +204,22 @@ class SagaMachine(RuleBasedStateMachine):
 
     # What portals and patients do.
 
-    @initialize(facility=st.sampled_from([HOME, OTHER]), keeps_id=st.booleans(), pace=st.sampled_from(PACES))
-    def begin(self, facility: str, keeps_id: bool, pace: tuple[float, float]) -> None:
+    @initialize(
+        facility=st.sampled_from([HOME, OTHER]),
+        kind=st.sampled_from(MISHAPS),
+        then=st.sampled_from(THEN),
+        keeps_id=st.booleans(),
+        pace=st.sampled_from(PACES),
+    )
+    def begin(self, facility: str, kind: str, then: str, keeps_id: bool, pace: tuple[float, float]) -> None:
         """A first rebooking."""
         self.system.keeps_id = keeps_id
         self.settle, self.system.late_by = pace
-        self.accept(facility)
+        self.accept(facility, kind, then)
 
-    @rule(facility=st.sampled_from([HOME, OTHER]))
-    def accept(self, facility: str) -> None:
-        """A new rebooking of the booking; refused while another one is open, or a person has to ask."""
+    @rule(facility=st.sampled_from([HOME, OTHER]), kind=st.sampled_from(MISHAPS), then=st.sampled_from(THEN))
+    def accept(self, facility: str, kind: str, then: str) -> None:
+        """A new rebooking of the booking, and what befalls its update; refused while another one is open or manual."""
         booking, n = self.system.booking, len(self.moving) + 1
         start = f"202602{10 + n % 18:02d}100000"
         new = self.saga.new_rebooking(
@@ -237,6 +243,7 @@ class SagaMachine(RuleBasedStateMachine):
         accepted = self._do(self.saga.open_and_accept(new))
         assert isinstance(accepted, Accepted)
         self.moving.append(_Moving(accepted, start, facility, f"c{n}"))
+        self.mishap(kind, then)
 
     @rule(content=st.sampled_from(["a", "b"]))
     def accept_again(self, content: str) -> None:
@@ -262,13 +269,17 @@ class SagaMachine(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(MISHAPS), then=st.sampled_from(THEN))
     def mishap(self, kind: str, then: str) -> None:
         """What befalls the next update, and the one after it."""
+        if kind == "taken_silently" and self._unanswered():
+            kind = "ok"  # an OK that is a lie, and whose look isn't answered, is believed
         self.system.mishap, self.system.then = kind, then
 
     @rule(seconds=st.sampled_from([5.0, 60.0, 150.0]))
     def silent(self, seconds: float) -> None:
-        """Nobody answers a look for so long."""
+        """Nobody answers a look for so long; an OK that is a lie, and whose look isn't answered, is believed."""
         if self.system.mishap == "taken_silently":
-            self.system.mishap = "ok"  # an OK that is a lie, and whose look isn't answered, is believed
+            self.system.mishap = "ok"
+        if any(held.point == "answer" for held in self.gates.held.values()):
+            return
         self.system.silent_until = self.saga.clock.monotonic() + seconds
 
     @rule()
