@@ -112,12 +112,14 @@ async def without_cache(machine: Machine, size: Size, say: Say) -> Result:
     """The cache's Redis is stopped: slower, never wrong."""
     result = Result()
     await machine.set(delay=0.05, slots=20)
-    async with machine.system() as system, patients(machine, system, 8, first=50_000) as clients:
-        for client in clients:
-            await in_turn(client, 2)
+    async with machine.system() as system, patients(machine, system, 8 * size.repeats, first=50_000) as everybody:
         with_cache, gone = [], []
         for repeat in range(size.repeats):
             say(f"repeat {repeat + 1}")
+            # Others each time, because a rebooking takes no more than 300 commands.
+            clients = everybody[8 * repeat : 8 * repeat + 8]
+            for client in clients:
+                await in_turn(client, 2)
             with_cache.append(await _p99(clients, size))
             machine.pause_cache()
             try:
