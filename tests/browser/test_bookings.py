@@ -87,6 +87,22 @@ async def test_each_state_of_the_list(chromium: Browser, view: dict[str, Any]) -
             assert await page.locator(".booking").count() == len(bookings)
 
 
+GAPS = """all => all.map(one => {
+  const [box, button] = [".box", ".button"].map(which => one.querySelector(which).getBoundingClientRect());
+  const next = one.nextElementSibling?.getBoundingClientRect();
+  return [button.top - box.bottom, next && next.top - button.bottom];
+})"""
+
+
+async def test_a_bookings_button_stands_nearer_to_it_than_to_the_next(chromium: Browser) -> None:
+    """Nobody rebooks another time than they meant to because the button could be either's."""
+    async with a_list(chromium) as (page, worker):
+        bookings = [a_listed_booking(), REBOOKED]
+        await worker.answers(page.goto("/bookings"), bookings, [a_source(OWN, "ready")])
+        (own, to_the_next), _ = await page.eval_on_selector_all(".booking", GAPS)
+        assert 0 < 2 * own < to_the_next
+
+
 @pytest.mark.parametrize("view", VIEWS)
 async def test_one_facilitys_list_and_how_each_rebooking_ended(chromium: Browser, view: dict[str, Any]) -> None:
     """«Mina bokade tider» at one facility, each booking with another outcome of its last rebooking."""

@@ -118,6 +118,21 @@ async def test_without_a_facility_the_button_says_why(chromium: Any) -> None:
         await page.wait_for_url("**/time")
 
 
+async def test_what_to_choose_first_is_no_longer_said_when_there_is_nothing_to_choose(chromium: Any) -> None:
+    """When the list of facilities has failed the own one is searched, and the button no longer says what is missing."""
+    async with a_page(chromium) as (page, gateway):
+        await gateway.tell_booking()
+        await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+        await page.wait_for_selector("#onward[aria-disabled=true]")
+        await page.click("#onward", force=True)
+        await page.wait_for_selector("#onward-why:has-text('Välj mottagning först.')")
+        await gateway.tell_facilities()
+        await page.wait_for_selector("#field-facilities", state="detached")
+        assert await page.text_content("#onward-why") == ""
+        await page.click("#onward")
+        await page.wait_for_url("**/time")
+
+
 async def test_a_chosen_day_moves_focus_to_its_times(chromium: Any) -> None:
     """Enter on a free day asks for its timeslots and leads to «VÄLJ TID»; the count is announced."""
     async with a_page(chromium) as (page, gateway):

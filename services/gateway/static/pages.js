@@ -144,12 +144,14 @@ document.addEventListener("change", (event) => {
 /** What depends on what the page holds: which terms are shown, and which day takes part in the tab order. */
 function arrange() {
   const facility = document.querySelector("[data-terms]");
+  const why = id("onward-why");
+  // with nothing to choose from there is nothing to choose first
+  if (why && facility?.value !== "") why.textContent = "";
   if (facility) {
     for (const terms of document.querySelectorAll(".terms")) {
       terms.hidden = facility.value !== "all" && terms.dataset.facility.toUpperCase() !== facility.value.toUpperCase();
     }
     id("onward")?.setAttribute("aria-disabled", String(facility.value === ""));
-    if (facility.value !== "") id("onward-why").textContent = "";
   }
   for (const grid of document.querySelectorAll("[data-grid]")) {
     const days = [...grid.querySelectorAll("button")];

@@ -320,6 +320,20 @@ async def test_a_text_is_cut_at_ninety_characters_exactly(length: int) -> None:
         assert ("visa mer" in page.html) is (length > 90)
 
 
+@pytest.mark.parametrize(
+    "state", [OutcomeState.UNKNOWN, OutcomeState.REJECTED, OutcomeState.NOT_APPLIED, OutcomeState.OTHER_TIME]
+)
+async def test_whatever_is_no_success_has_the_facilitys_phone(state: OutcomeState) -> None:
+    """It can be called from the page; a confirmed time shows none."""
+    link = 'Mottagningens telefon: <a class="unbroken" href="tel:081230000">08-123 00 00</a>'
+    async with a_visit() as visit:
+        page = await to_outcome(visit)
+        await visit.gateway.tell_outcome(page.path.split("/")[2], state, n=2, phone="08-123 00 00")
+        assert link in (await visit.get(page.path)).html
+        await visit.gateway.tell_outcome(page.path.split("/")[2], OutcomeState.CONFIRMED, n=3)
+        assert "telefon" not in (await visit.get(page.path)).text
+
+
 async def test_after_a_rejection_another_time_is_one_step_away() -> None:
     """What was written is kept, and choosing again goes on in the same rebooking."""
     async with a_visit() as visit:
