@@ -58,8 +58,10 @@ function put(html) {
 }
 
 /** Take an answer: another page is gone to, this one is put in place. Throws for an answer that is no page of ours. */
-async function take(answer) {
+async function take(answer, from = null) {
   const html = await answer.text();
+  // an answer about where one no longer is, for a month was turned to meanwhile: it would turn back
+  if (from !== null && from !== location.href) return redraw();
   if (!html.includes('id="content"')) throw new Error("no page");
   const url = new URL(answer.url);
   if (url.pathname !== location.pathname) return location.assign(answer.url);
@@ -82,7 +84,8 @@ function redraw(soon = 60) {
   asked ??= setTimeout(async () => {
     asked = null;
     try {
-      await take(await fetch(location.href, { headers: { Accept: "text/html" } }));
+      const from = location.href;
+      await take(await fetch(from, { headers: { Accept: "text/html" } }), from);
       connected(true);
     } catch {
       connected(false);
