@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -160,6 +161,30 @@ async def test_the_next_month_is_searched_only_when_it_must(chromium: Any) -> No
         await page.wait_for_url("**/time?month=2026-03")
         await gateway.settle()
         assert len(gateway.publisher.messages) == asked + 1
+
+
+async def test_a_late_answer_about_the_month_one_has_left_turns_back_to_nothing(chromium: Any) -> None:
+    """The page draws itself anew for an event; meanwhile another month is searched, and the drawing comes then."""
+    async with a_page(chromium) as (page, gateway):
+        await to_days(page, gateway)
+        late, asked = asyncio.Event(), asyncio.Event()
+
+        async def held(route: Any) -> None:
+            asked.set()
+            await late.wait()
+            await route.continue_()
+
+        await page.route(page.url, held, times=1)
+        await gateway.tell_timeslots(a_timeslot(start="20260202110000", end="20260202113000"))
+        await asyncio.wait_for(asked.wait(), 30)
+        await page.click("#further")
+        await page.wait_for_url("**/time?month=2026-03")
+        await gateway.settle()
+        late.set()
+        days = ("2026-02-02", "2026-03-03")
+        await gateway.tell_days(*days, last_day=dt.date(2026, 3, 31), chosen="2026-02-02")
+        await page.wait_for_selector("#month:text-is('mars 2026')")
+        assert page.url.endswith("?month=2026-03")
 
 
 @pytest.mark.parametrize("button", ["#further", "#next-month"])
