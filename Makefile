@@ -64,7 +64,7 @@ chaos: setup ## 1,000 rebookings under a killer, and the control that must wrong
 chaos-short: setup ## 100 rebookings and 8 kills, as .ci/run does it
 	@$(BIN)/python -m pytest -q tests/chaos/test_chaos.py $(ARGS)
 
-chaos-true: setup ## 20 rebookings at true settings: settle 90 s; three quarters of an hour
+chaos-true: setup ## 20 rebookings at true settings: settle 90 s; ten minutes
 	@$(BIN)/python -m tests.chaos.run --true-settings --rebookings 20 --kills 6 --stops 2 --long-stops 1 --pace 12 \
 	  --out docs/results/chaos-true-settings.json $(ARGS)
 	@$(MAKE) --no-print-directory reliability

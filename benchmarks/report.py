@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plot import lines
+from tests.markers import put_between
 
 DOCS = Path(__file__).parents[1] / "docs"
 RECORD = DOCS / "performance.json"
@@ -120,19 +121,14 @@ def write(record: dict[str, Any], page: Path = PAGE, handbook: Path = HANDBOOK) 
     """Put the tables between the markers of both pages, and the plots beside the first. Raises ValueError without."""
     drawn = plots(record)
     pictures = "".join(f"\n![{PICTURES[name]}](performance-{name})\n" for name in drawn)
-    _put(page, f"{table(record)}\n{pictures}")
-    _put(handbook, f"{sizing(record)}\n")
+    _put(page, f"{table(record)}\n{pictures}".rstrip("\n"))
+    _put(handbook, sizing(record))
     for name, svg in drawn.items():
         (page.parent / f"performance-{name}").write_text(svg, encoding="utf-8")
 
 
 def _put(page: Path, content: str) -> None:
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no markers")
-    page.write_text(f"{before}{BEGIN}\n{content}{END}{after}", encoding="utf-8")
+    page.write_text(put_between(page.read_text(encoding="utf-8"), BEGIN, END, content), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -104,13 +104,18 @@ async def test_terms_follow_the_choice_at_once(chromium: Any) -> None:
         assert await page.is_visible(f".terms[data-facility={OWN}]")
 
 
+async def pressed_too_soon(page: Any, gateway: Gateway) -> None:
+    """The button is pressed where no facility can be chosen beforehand, and none has been."""
+    await gateway.tell_booking()
+    await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
+    await page.wait_for_selector("#onward[aria-disabled=true]")
+    await page.click("#onward", force=True)
+
+
 async def test_without_a_facility_the_button_says_why(chromium: Any) -> None:
     """Where none can be chosen beforehand the button is greyed, says why when pressed, and leads to the choice."""
     async with a_page(chromium) as (page, gateway):
-        await gateway.tell_booking()
-        await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
-        await page.wait_for_selector("#onward[aria-disabled=true]")
-        await page.click("#onward", force=True)
+        await pressed_too_soon(page, gateway)
         assert await page.text_content("#onward-why") == "Välj mottagning först."
         assert await page.evaluate("document.activeElement.id") == "field-facilities"
         await page.select_option("#field-facilities", OTHER)
@@ -122,10 +127,7 @@ async def test_without_a_facility_the_button_says_why(chromium: Any) -> None:
 async def test_what_to_choose_first_is_no_longer_said_when_there_is_nothing_to_choose(chromium: Any) -> None:
     """When the list of facilities has failed the own one is searched, and the button no longer says what is missing."""
     async with a_page(chromium) as (page, gateway):
-        await gateway.tell_booking()
-        await gateway.tell_facilities(OTHER, NOT_REBOOKABLE)
-        await page.wait_for_selector("#onward[aria-disabled=true]")
-        await page.click("#onward", force=True)
+        await pressed_too_soon(page, gateway)
         await page.wait_for_selector("#onward-why:has-text('Välj mottagning först.')")
         await gateway.tell_facilities()
         await page.wait_for_selector("#field-facilities", state="detached")

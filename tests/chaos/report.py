@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.markers import put_between
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "reliability.md"
 BEGIN, END = "<!-- results: made by `make reliability` -->", "<!-- end of results -->"
@@ -53,11 +55,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 def drawn(page: str, results: dict[str, dict[str, Any]]) -> str:
     """Give the page with the results in their place. Raises ValueError when it has none."""
-    before, found, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not found or not ended:
-        raise ValueError("the page has no place for the results")
-    return f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
+    return put_between(page, BEGIN, END, table(results))
 
 
 def read_results(folder: Path) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.markers import put_between
 from tests.security.sizes import FULL, SEED
 
 ROOT = Path(__file__).parents[2]
@@ -49,11 +50,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 def drawn(page: str, results: dict[str, dict[str, Any]]) -> str:
     """Give the page with the results in their place. Raises ValueError when it has none."""
-    before, found, rest = page.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not found or not ended:
-        raise ValueError("the page has no place for the results")
-    return f"{before}{BEGIN}\n{table(results)}\n{END}{after}"
+    return put_between(page, BEGIN, END, table(results))
 
 
 def read_results() -> dict[str, dict[str, Any]]:
