@@ -44,12 +44,15 @@ async def worker_parts(machine: Machine, size: Size, say: Callable[[str], None])
     await machine.set(delay=0.0, slots=20)
     whole: list[float] = []
     parts: dict[str, list[float]] = {}
-    async with machine.system() as system, patients(machine, system, CLIENTS, first=80_000) as clients:
+    count = CLIENTS * size.repeats
+    async with machine.system() as system, patients(machine, system, count, first=80_000) as everybody:
         worker = system.role("availability").pid
         alone = _Alone(machine)
-        await closed(clients, size.seconds / 3)
+        await closed(everybody, size.seconds / 3)
         for repeat in range(size.repeats):
             say(f"repeat {repeat + 1}")
+            # Others each time, because a rebooking takes no more than 300 commands.
+            clients = everybody[CLIENTS * repeat : CLIENTS * (repeat + 1)]
             load = await closed(clients, size.seconds, lambda: cpu_seconds([worker]))
             whole.append(load.cpu_each * 1000)
             for name, milliseconds in (await alone.measure(size.in_block * 10)).items():

@@ -10,8 +10,8 @@ from services.availability.cache import NOTHING, Found, Place
 from shared.redis_connection import Dispensable, redis_at
 from shared.scheduling.purge import GENERATION_SECONDS, generation_key
 
-PATIENCE_SECONDS = 1.0
-"""Longer than a burst of look-ups keeps this process from hearing an answer; a Redis that is gone costs it once."""
+PATIENCE_SECONDS = 5.0
+"""Longer than the queue that a burst of look-ups makes before the cache. A silent one is given up within a tenth."""
 
 # KEYS: value, generation, what a lead's key begins with.
 # ARGV: milliseconds for which a value is stale, owner or "", milliseconds of the lead.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 import redis.asyncio
 from redis.exceptions import ConnectionError as RedisGone
 
-from shared.redis_connection import Dispensable
+from shared import redis_connection
+from shared.redis_connection import SILENT_TURNS, TURN_SECONDS, Dispensable
 
 
 class Pinged(redis.asyncio.Redis):
@@ -86,4 +88,37 @@ async def test_a_silent_one_is_gone_when_its_ping_is_not_answered_either() -> No
     assert await asked.ask(never, "otherwise") == "otherwise"
     await turns()
     assert await asked.ask(something, "otherwise") == "otherwise"
+    await asked.close()
+
+
+async def test_who_waits_while_others_are_answered_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long queue before Redis is no silence; when nobody is answered any more, it is given up at once."""
+    monkeypatch.setattr(redis_connection, "TURN_SECONDS", 0)
+    asked = Dispensable(Pinged(), patience=3600)
+    last = asyncio.create_task(asked.ask(never, "otherwise"))
+    for _ in range(5 * SILENT_TURNS):
+        assert await asked.ask(something, "otherwise") == "something"
+        await asyncio.sleep(0)
+    assert not last.done()
+    assert await last == "otherwise"
+    await asked.close()
+
+
+async def test_a_process_that_was_kept_from_hearing_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the event loop stood still, it is one turn: the answer may lie there, unread."""
+    loop, stood_still = asyncio.get_running_loop(), 0.0
+    time, answer = loop.time, asyncio.Event()
+    monkeypatch.setattr(loop, "time", lambda: time() + stood_still, raising=False)
+
+    async def late() -> str:
+        await answer.wait()
+        return "something"
+
+    asked = Dispensable(Pinged(), patience=3600)
+    asking = asyncio.create_task(asked.ask(late, "otherwise"))
+    for _ in range(SILENT_TURNS // 2):
+        await asyncio.sleep(0)
+        stood_still += 100 * SILENT_TURNS * TURN_SECONDS
+    answer.set()
+    assert await asking == "something"
     await asked.close()
