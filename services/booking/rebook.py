@@ -362,7 +362,7 @@ class Saga:
         """Look again at what was told some minutes ago: a change is told, and never undone by us."""
         schedule = self._deps.schedule
         seen = await self._look(row, facility_from, facility_to)
-        reason = row.reason
+        found: dict[str, Any] = {}
         if row.state in (RowState.NOT_APPLIED, RowState.REJECTED):
             if seen.where is Where.AT_TARGET:
                 log.error("row %s: an update was applied after it had been told as not done", row.id)
@@ -373,14 +373,17 @@ class Saga:
                 outcome = told.other_time(row, seen.timeslot, facility=facility_from)
                 await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
                 return
-        elif seen.where is Where.AT_OLD and reason != NOT_THERE_ANY_MORE:
+        elif seen.where is Where.AT_TARGET:
+            # What no look could say when it was told: whether it is so, and which id it has now.
+            found = {"new_booking_id": seen.new_booking_id, "evidence": {**row.evidence, "verified": True}}
+        elif seen.where is Where.AT_OLD and row.reason != NOT_THERE_ANY_MORE:
             # A person has to find out: the booking system said OK, and has moved the booking nowhere, or moved it back.
             log.error("row %s: told as confirmed, and found where it was", row.id)
             NOT_THERE.inc()
-            reason = NOT_THERE_ANY_MORE
+            found = {"reason": NOT_THERE_ANY_MORE}
         passed = row.now - (row.ended_at if row.ended_at is not None else row.now)
         later = [at for at in schedule.watch if at > passed + 1]
-        await self._stay(row, None, next_in=later[0] - passed if later else None, reason=reason)
+        await self._stay(row, None, next_in=later[0] - passed if later else None, **found)
 
     # Moving.
 

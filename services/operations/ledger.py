@@ -1,6 +1,6 @@
 """`omboka ledger`: an operator's look at rebookings, and the way to resolve what can't be proven.
 
-Nothing personal is shown: rows are told by ids, states, times and what each attempt proved.
+Nothing personal is shown but, of one row, its booking's id: a facility that is phoned must know which is meant.
 """
 
 from __future__ import annotations

@@ -484,7 +484,7 @@ class Ledger:
             return [_for_operator(row) for row in connection.execute(query.limit(limit)).all()]
 
     def show(self, some_id: str) -> dict[str, Any] | None:
-        """One row by its own id or its rebooking's, with attempts, evidence, events and notes."""
+        """One row by its own id or its rebooking's, with the booking's ids, attempts, evidence, events and notes."""
         c = rebooking_row.c
         with transaction(self.engine) as connection:
             row = connection.execute(
@@ -504,6 +504,8 @@ class Ledger:
             notes = connection.execute(select(operator_note).where(operator_note.c.row_id == row.id)).all()
             return {
                 **_for_operator(row),
+                "booking_id": row.booking_id,
+                "new_booking_id": row.new_booking_id,
                 "evidence": row.evidence,
                 "attempts": [_readable(one) for one in attempts],
                 "told": [_readable(one) for one in told],

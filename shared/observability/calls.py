@@ -23,4 +23,5 @@ def count_call(call: Call) -> None:
         producer=call.producer,
         outcome=call.outcome,
     )
-    log.info("%s %s %s %.1f ms", call.producer, call.interaction.value, call.outcome, call.seconds * 1000)
+    why = f": {call.why}" if call.why else ""
+    log.info("%s %s %s %.1f ms%s", call.producer, call.interaction.value, call.outcome, call.seconds * 1000, why)

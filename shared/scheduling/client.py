@@ -70,6 +70,8 @@ REGISTRY = "registry"
 class Call:
     """A call that has ended: for metrics. `outcome` is `ok`, the kind of failure or its VP code, or `cancelled`.
 
+    `why` is a failure's text, safe to log.
+
     An UpdateBooking's seconds are those of the sending; one that could not connect is told too.
     """
 
@@ -77,6 +79,7 @@ class Call:
     interaction: Interaction
     seconds: float
     outcome: str
+    why: str | None = None
 
 
 class Addressee(NamedTuple):
@@ -240,10 +243,10 @@ class SchedulingClient:
                 connect=producer.timeouts.connect,
                 silence=producer.timeouts.update,
                 deadline=_at_most(producer.timeouts.deadline, context.timeout),
-                told=lambda seconds, outcome: self._tell(name, interaction, seconds, outcome),
+                told=lambda seconds, outcome, why: self._tell(name, interaction, seconds, outcome, why),
             )
         except NotReached as failure:
-            self._tell(name, interaction, time.monotonic() - started, failure.kind)
+            self._tell(name, interaction, time.monotonic() - started, failure.kind, str(failure))
             raise
 
     async def _look_up(
@@ -280,6 +283,7 @@ class SchedulingClient:
         deadline: float,
     ) -> Result:
         started, outcome = time.monotonic(), "unforeseen"
+        why: str | None = None
         try:
             headers = http_headers(interaction, self._configuration.consumer, correlation_id)
             answer = await self._asked(name, url, body, headers, connect=connect, deadline=deadline)
@@ -292,10 +296,10 @@ class SchedulingClient:
             outcome = "cancelled"
             raise
         except SchedulingFailure as failure:
-            outcome = failure.vp_code or failure.kind
+            outcome, why = failure.vp_code or failure.kind, str(failure)
             raise
         finally:
-            self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome)
+            self._tell(name or REGISTRY, interaction, time.monotonic() - started, outcome, why)
         if left_out > 0:
             log.warning("%s: %d entries of %s could not be read and are left out", name, left_out, interaction.value)
         if too_long := _too_long(result):
@@ -328,9 +332,9 @@ class SchedulingClient:
             self._forget_address(name)
             raise
 
-    def _tell(self, name: str, interaction: Interaction, seconds: float, outcome: str) -> None:
+    def _tell(self, name: str, interaction: Interaction, seconds: float, outcome: str, why: str | None) -> None:
         if self._on_call is not None:
-            self._on_call(Call(name, interaction, seconds, outcome))
+            self._on_call(Call(name, interaction, seconds, outcome, why))
 
     def _addressee(self, facility: str) -> Addressee:
         found = self._configuration.facility(facility)

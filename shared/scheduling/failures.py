@@ -53,6 +53,15 @@ class NotReached(SchedulingFailure):
     kind = "not_reached"
 
 
+class NotTrusted(NotReached):
+    """Raised when TLS isn't agreed upon: a certificate has expired, isn't trusted or is another's, or ours is wanted.
+
+    Its text has OpenSSL's own words for why, which hold nothing of a patient's: it is for whoever operates this.
+    """
+
+    kind = "not_trusted"
+
+
 class TimedOut(SchedulingFailure):
     """Raised when the answer didn't come whole before the deadline."""
 

@@ -19,13 +19,14 @@ import aiohttp
 
 from shared.configuration import Tls
 from shared.contracts.model import Interaction
-from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure, TimedOut, Unreadable
+from shared.scheduling.failures import ConnectionBroken, NotReached, NotTrusted, SchedulingFailure, TimedOut, Unreadable
 from shared.scheduling.names import soap_action
 
 LOOK_UP_LIMIT = 5 * 1024 * 1024
 UPDATE_LIMIT = 1024 * 1024
 
 _FAILURES: tuple[tuple[type[BaseException], type[SchedulingFailure], str], ...] = (
+    (aiohttp.ClientSSLError, NotTrusted, "no TLS connection"),
     (aiohttp.ClientConnectorError, NotReached, "could not connect"),
     (aiohttp.ConnectionTimeoutError, NotReached, "could not connect"),
     (aiohttp.InvalidURL, NotReached, "could not connect"),
@@ -114,8 +115,20 @@ def failure_of(error: BaseException) -> SchedulingFailure:
     """Turn an exception of asyncio, ssl or aiohttp into ours; whatever isn't known is a broken connection."""
     for foreign, ours, text in _FAILURES:
         if isinstance(error, foreign):
-            return ours(f"{text}: {type(error).__name__}")
+            return ours(f"{text}: {in_words(error)}")
     return ConnectionBroken(f"the connection broke: {type(error).__name__}")
+
+
+def in_words(error: BaseException) -> str:
+    """What to say of a foreign exception: OpenSSL's words, else its kind alone, for a text may quote the answer."""
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    match cause:
+        case ssl.SSLCertVerificationError(verify_message=str(words)):
+            return words
+        case ssl.SSLError(reason=str(words)):
+            return words
+        case _:
+            return type(error).__name__
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

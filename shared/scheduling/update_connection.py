@@ -18,8 +18,8 @@ from aiohttp.client_proto import ResponseHandler
 
 from shared.contracts.model import UpdateResult
 from shared.scheduling.answers import read_update_result
-from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure
-from shared.scheduling.transport import UPDATE_LIMIT, post
+from shared.scheduling.failures import ConnectionBroken, NotReached, NotTrusted, SchedulingFailure
+from shared.scheduling.transport import UPDATE_LIMIT, in_words, post
 
 
 class _OneConnection(aiohttp.BaseConnector):
@@ -49,7 +49,7 @@ class UpdateConnection:
         headers: Mapping[str, str],
         silence: float,
         deadline: float,
-        told: Callable[[float, str], None],
+        told: Callable[[float, str, str | None], None],
     ) -> None:
         self._protocol = protocol
         self._transport = transport
@@ -70,6 +70,7 @@ class UpdateConnection:
             raise RuntimeError("an UpdateBooking is written once")
         self._used = True
         started, outcome = time.monotonic(), "unforeseen"
+        why: str | None = None
         try:
             result = await self._send()
             outcome = "ok"
@@ -77,10 +78,10 @@ class UpdateConnection:
             outcome = "cancelled"
             raise
         except SchedulingFailure as failure:
-            outcome = failure.vp_code or failure.kind
+            outcome, why = failure.vp_code or failure.kind, str(failure)
             raise
         finally:
-            self._told(time.monotonic() - started, outcome)
+            self._told(time.monotonic() - started, outcome, why)
         return result
 
     async def _send(self) -> UpdateResult:
@@ -121,11 +122,12 @@ async def open_connection(
     connect: float,
     silence: float,
     deadline: float,
-    told: Callable[[float, str], None],
+    told: Callable[[float, str, str | None], None],
 ) -> UpdateConnection:
     """Open TCP and TLS to an address within `connect` seconds and write nothing. Raises NotReached.
 
-    `told` hears once, when the sending ends, how many seconds it took and its outcome: `ok` or the kind of failure.
+    `told` hears once, when the sending ends, how many seconds it took and its outcome: `ok` or the kind of
+    failure and its text.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "https"
@@ -139,6 +141,8 @@ async def open_connection(
                 ssl=context if secure else None,
                 server_hostname=parts.hostname if secure else None,
             )
+    except ssl.SSLError as error:
+        raise NotTrusted(f"no TLS connection: {in_words(error)}") from None
     except (OSError, TimeoutError, UnicodeError) as error:
         raise NotReached(f"could not connect: {type(error).__name__}") from None
     return UpdateConnection(

@@ -195,9 +195,10 @@ async def test_details_summary_and_every_outcome(chromium: Any, view: dict[str, 
 
 
 async def test_a_confirmation_prints_as_a_note(chromium: Any) -> None:
-    """What was booked, black on white, and nothing to press."""
+    """What was booked, black on white and every text of it whole, and nothing to press."""
+    comment = "Jag har fått förhinder och behöver en annan tid. " * 3
     async with a_page(chromium, color_scheme="dark") as (page, gateway):
-        rebooking = await to_outcome(page, gateway, comment="Krockar")
+        rebooking = await to_outcome(page, gateway, comment=comment)
         summary = (await gateway.snapshot(rebooking))["sections"]["details"]["data"]["summary"]
         await gateway.tell_outcome(rebooking, OutcomeState.CONFIRMED, n=2, summary=summary)
         await page.reload()
@@ -209,5 +210,11 @@ async def test_a_confirmation_prints_as_a_note(chromium: Any) -> None:
         assert await page.eval_on_selector_all(pressed, shown) == 0
         box = page.locator(".box")
         assert "2 februari 2026" in await box.inner_text()
+        assert await box.locator(".cut .whole").bounding_box() is not None
+        assert await box.locator(".cut .short").bounding_box() is None
+        assert await page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
         colours = "one => [getComputedStyle(one).color, getComputedStyle(document.body).backgroundColor]"
         assert await box.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+        assert (
+            await page.locator(".done").evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(233, 245, 238)"
+        )

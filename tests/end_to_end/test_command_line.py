@@ -286,6 +286,7 @@ async def test_a_rebooking_that_needs_a_person_is_resolved_by_hand(
     code, out, _ = await ledger("show", accepted.row_id)
     shown = json.loads(out)
     assert (shown["state"], [one["proves"] for one in shown["attempts"]]) == ("manual", ["ambiguous"])
+    assert (shown["booking_id"], shown["new_booking_id"]) == ("B1", None), "what a facility is phoned about"
     assert "Tolvan" not in out
     because = ("--reason", "spoke to the facility")
     wrong = () if more else ("--at", "2026-03-01T08:00")

@@ -15,9 +15,10 @@ from cryptography.x509.oid import NameOID
 
 from shared.configuration import Tls
 from shared.contracts.model import Interaction, ResultCode
+from shared.observability.calls import count_call
 from shared.scheduling.certificates import Certificates
 from shared.scheduling.client import SchedulingClient
-from shared.scheduling.failures import NotReached, SchedulingFailure
+from shared.scheduling.failures import NotReached, NotTrusted, SchedulingFailure
 from tests.builders.scheduling import FACILITY, a_configuration, a_context, an_update
 from tests.builders.soap import an_answer, an_envelope, an_update_answer
 from tests.contract.scheduling.raw_booking_system import a_raw_booking_system, http, says
@@ -87,20 +88,30 @@ async def test_a_trusted_system_is_spoken_to_over_tls(tmp_path: Path) -> None:
             await connection.close()
 
 
-@pytest.mark.parametrize("fault", ["unknown", "another address", "expired"])
-async def test_a_system_that_is_not_who_it_should_be_gets_nothing(tmp_path: Path, fault: str) -> None:
-    """The handshake fails: not reached, and not a byte of the request."""
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("unknown", "self-signed certificate"), ("another address", "mismatch"), ("expired", "certificate has expired")],
+)
+async def test_a_system_that_is_not_who_it_should_be_gets_nothing(
+    tmp_path: Path, fault: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The handshake fails: not trusted, not a byte of the request, and the log says why."""
+    caplog.set_level("INFO", "omboka.calls")
     address = "192.0.2.1" if fault == "another address" else "127.0.0.1"
     server = a_certificate(tmp_path, "server", address=address, days_left=-1 if fault == "expired" else 1)
     trusted = a_certificate(tmp_path, "other") if fault == "unknown" else server
     async with a_raw_booking_system(says(OK), tls=a_server(server)) as system:
-        async with SchedulingClient(a_configuration(system.url, tls=f"ca: {trusted}")) as client:
-            with pytest.raises(NotReached):
-                await client.get_booking_details(FACILITY, "B-1", a_context())
-            with pytest.raises(NotReached):
-                await client.connect(an_update(), a_context())
+        configuration = a_configuration(system.url, tls=f"ca: {trusted}")
+        async with SchedulingClient(configuration, on_call=count_call) as client:
+            for call in (
+                client.get_booking_details(FACILITY, "B-1", a_context()),
+                client.connect(an_update(), a_context()),
+            ):
+                with pytest.raises(NotTrusted, match=words):
+                    await call
 
     assert sum(connection.requests for connection in system.connections) == 0
+    assert [(" not_trusted " in line, words in line) for line in caplog.messages] == [(True, True)] * 2
 
 
 async def test_our_certificate_is_shown_to_a_system_that_asks_for_it(tmp_path: Path) -> None:

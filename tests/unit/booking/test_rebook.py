@@ -403,6 +403,26 @@ async def test_what_was_sent_once_is_watched_though_it_ends_unsent(saga: SagaUnd
     assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
 
 
+async def test_the_watcher_learns_the_id_that_no_look_could_say(saga: SagaUnderTest) -> None:
+    """An OK that couldn't be looked at is told without an id; found later, the booking is followed by its new one."""
+
+    async def silent_from_the_answer_on(point: str) -> None:
+        if point == "answer":
+            saga.system.silent_until = saga.clock.monotonic() + 100.0
+
+    saga.system.keeps_id, saga.system.gate = False, silent_from_the_answer_on
+    accepted = await saga.accept()
+    assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
+    row = saga.ledger.show(accepted.row_id)
+    assert row is not None
+    assert (row["new_booking_id"], row["evidence"]["verified"]) == (None, False)
+    await saga.watch()
+    row = saga.ledger.show(accepted.row_id)
+    assert row is not None
+    assert (row["new_booking_id"], row["evidence"]["verified"]) == (saga.system.booking.booking_id, True)
+    assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
+
+
 async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     """A repeated message, or the dispatcher beside it, finds nothing to do."""
     accepted = await saga.accept()
