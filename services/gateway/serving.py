@@ -27,7 +27,15 @@ BODY_SECONDS = 12.0
 """How long a request's body may take; a little longer than a handler's own patience, whose answer says why."""
 
 LOOK_SECONDS = 1.0
+LOOKED_AT_ONCE = 250
 CLOSED_AT_ONCE = 10
+
+BACKLOG = 1024
+"""How many connections may wait to be taken, and are taken in one go.
+
+Who comes when there is no room tries again a second later, as TCP does: with aiohttp's 128, a few hundred connections
+that somebody opens at once would cost everybody else that second.
+"""
 
 log = logging.getLogger("omboka.http")
 
@@ -87,7 +95,7 @@ async def serving(
     await runner.setup()
     idler = asyncio.create_task(_close_idle(runner, used, idle, body))
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield Serving(f"http://{shown}:{address[1]}")
@@ -109,7 +117,9 @@ async def _close_idle(runner: web.AppRunner, used: set[object], idle: float, bod
         connections = server.connections
         used.intersection_update(connections)
         waiting: dict[tuple[web.RequestHandler, StreamReader | None], float] = {}
-        for one in connections:
+        for number, one in enumerate(tuple(connections), 1):
+            if number % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             request = one._current_request  # nothing public tells whether a connection has a request now
             content = request.content if request is not None else None
             if one not in used if content is None else _comes(content):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import zlib
 
 import pytest
@@ -65,6 +66,19 @@ async def test_half_open_connections_are_closed_and_a_slow_answer_is_not():
         app[GO].set()
         assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"done")
         writer.close()
+
+
+async def test_many_connections_at_once_are_all_let_in():
+    """Five hundred that come before one of them can be taken: none has to try again, and the next one is answered."""
+    app = web.Application()
+    app.router.add_get("/", quick)
+    async with serving(app, host="127.0.0.1", port=0) as served, ClientSession() as session:
+        address = ("127.0.0.1", int(served.base_url.rpartition(":")[2]))
+        with contextlib.ExitStack() as stack:
+            for _ in range(500):  # on the event loop's own thread, so that nobody is taken meanwhile
+                stack.enter_context(socket.create_connection(address, timeout=0.5))
+            async with session.get(served.base_url) as answer:
+                assert answer.status == 200
 
 
 async def test_a_connection_that_has_had_a_request_is_kept_for_the_next():
