@@ -1,6 +1,11 @@
-"""Fuzz the reader of booking systems' answers with atheris, where that is installed (`pip install atheris`):
+"""Fuzz the reader of booking systems' answers with atheris, where that is installed:
 
-    python -m tests.security.atheris_answers FOLDER -max_total_time=3600 -rss_limit_mb=1024
+    .venv/bin/python -m pip install atheris
+    .venv/bin/python -m tests.security.atheris_answers FOLDER -max_total_time=3600 -rss_limit_mb=1024
+
+It isn't in the lock, from which everything is set up on every system: pip finds wheels of it for Linux on x86-64 alone
+(3.1.0 for Python 3.12 to 3.14, 3.0.0 for 3.11; none for Linux or macOS on ARM, none for musl), and to build it takes a
+clang that has libFuzzer.
 
 The corpus is written into the folder first; what libFuzzer finds stays there. An input that fails belongs into
 `tests/security/answers`, where tests/security/test_fuzz_answers.py replays it with every run, without atheris.

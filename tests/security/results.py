@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ from tests.security.sizes import FULL, SEED
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "results" / "fuzz"
 PAGE = ROOT / "SECURITY.md"
+PACKAGES = ("aiohttp", "lxml", "zeep")
+"""What reads whatever comes from outside before any code of ours does."""
+
 BEGIN, END = "<!-- fuzzers: made by `make fuzz` -->", "<!-- end of fuzzers -->"
 
 
-def keep(name: str, *, tried: int, slowest: float, grown: int | None, ends: dict[str, int]) -> None:
+def keep(name: str, *, tried: int, slowest: float, grown: int, ends: dict[str, int]) -> None:
     """Keep what a fuzzer has tried and what came of it; a short run is not for the record."""
     if not FULL:
         return
     found = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
+        "packages": {package: version(package) for package in PACKAGES},
         "seed": SEED,
         "tried": tried,
         "slowest_seconds": round(slowest, 3),
@@ -39,7 +44,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     """Give the results as Markdown, a row for each fuzzer."""
     lines = ["| fuzzer | tried | slowest | grew at most by | ends | made |", "|---|---|---|---|---|---|"]
     for name, one in sorted(results.items()):
-        grown = "not measured" if one["grown_bytes"] is None else f"{one['grown_bytes'] / 1024 / 1024:.0f} MB"
+        grown = f"{one['grown_bytes'] / 1024 / 1024:.0f} MB"
         ends = ", ".join(f"{end} {count:,}" for end, count in one["ends"].items())
         link = f"[{name}](docs/results/fuzz/{name}.json)"
         lines.append(

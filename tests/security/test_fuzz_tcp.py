@@ -10,24 +10,36 @@ import contextlib
 import random
 import re
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from services.gateway.serving import IDLE_SECONDS
 from tests.security.marked import Marked, advance, marked_system
 from tests.security.results import keep
 from tests.security.sizes import chance, size
 from tests.security.watching import DEADLINE_SECONDS, Slowest, bounded_memory, nothing_unforeseen
 
 AT_ONCE = 40
-SILENCE = 0.3
-"""Seconds after which a request that isn't answered counts as one that the server waits for more of."""
 
-STATUS = re.compile(rb"^HTTP/1\.[01] (\d{3})", re.MULTILINE)
+PROMPT_SECONDS = IDLE_SECONDS - 2
+"""How long a whole request may go unanswered. Less than the gateway waits for one that never ends: else its hanging up
+on whoever it hasn't understood would pass for an answer.
+"""
+
+SILENCE = 0.3
+"""Seconds in which an answer may come to a request that isn't whole, and another one after the first."""
+
+STATUS = re.compile(rb"^HTTP/\d\.\d (\d{3})", re.MULTILINE)
+CHUNK = re.compile(rb"([0-9a-fA-F]{1,16})(?:;[^\r\n]*)?\r\n")
 
 BODIES = (
     b"{}",
+    b"2\r\n{}\r\n0\r\n\r\n",
+    b'5;x=y\r\n{"a":\r\n2\r\n1}\r\n0\r\nX-Trailer: y\r\n\r\n',
     b"[" * 5000,
     b'{"a":' * 3000,
     b'{"id":"a","name":"confirm","seq":1e999}',
@@ -178,53 +190,152 @@ def changed(random_: random.Random, content: bytes) -> bytes:
     return bytes(mutable)
 
 
-async def send(host: str, port: int, content: bytes) -> list[int]:
-    """The statuses that a request is answered with; none when the server hangs up or waits for more."""
+def is_whole(request: bytes) -> bool:
+    """Whether a request is at its end, so that it must be answered or hung up on: nothing more can be waited for.
+
+    So is one whose framing contradicts itself (RFC 9112, 6.3), for where it would end nobody can say.
+    """
+    head, blank, body = request.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    return bool(blank) and _is_body_whole(head, body, unframed=True)
+
+
+def is_answered(received: bytes, request: bytes) -> bool:
+    """Whether a final answer is at its end, or the protocol another one. Without a length, closing is its end."""
+    head, blank, body = received.partition(b"\r\n\r\n")
+    if not blank:
+        return False
+    status = int(head[9:12])
+    if 100 <= status < 200 and status != 101:
+        return is_answered(body, request)
+    if status in (101, 204, 304) or request.lstrip(b"\r\n").startswith(b"HEAD "):
+        return True
+    return _is_body_whole(head, body, unframed=False)
+
+
+def _is_body_whole(head: bytes, body: bytes, *, unframed: bool) -> bool:
+    lengths, codings = _values(head, b"content-length"), _values(head, b"transfer-encoding")
+    if codings == [b"chunked"] and not lengths:
+        return _are_chunks_whole(body)
+    if len(lengths) == 1 and lengths[0].isdigit() and not codings:
+        return len(body) >= int(lengths[0])
+    return unframed
+
+
+def _values(head: bytes, name: bytes) -> list[bytes]:
+    fields = [line.partition(b":") for line in head.split(b"\r\n")[1:]]
+    return [value.strip(b" \t").lower() for found, _, value in fields if found.lower() == name]
+
+
+def _are_chunks_whole(body: bytes) -> bool:
+    while line := CHUNK.match(body):
+        length, rest = int(line[1], 16), body[line.end() :]
+        if not length:
+            return rest.startswith(b"\r\n") or b"\r\n\r\n" in rest
+        body = rest[length + 2 :]
+    return False
+
+
+async def send(host: str, port: int, request: bytes, slowest: Slowest) -> list[int]:
+    """The statuses that a request is answered with; none when the server hangs up.
+
+    Raises TimeoutError when one that is whole hears nothing to the end, or when the server keeps a connection of which
+    it knows that nothing more comes.
+    """
     reader, writer = await asyncio.open_connection(host, port)
-    got = b""
-    try:
+    received = bytearray()
+
+    async def hear(seconds: float, *, to_the_end: bool = False) -> None:
         with contextlib.suppress(ConnectionError):
-            writer.write(content)
-            await writer.drain()
-            while part := await _read(reader):
-                got += part
+            async with asyncio.timeout(seconds):
+                while to_the_end or not is_answered(received, request):
+                    part = await reader.read(65536)
+                    if not part:
+                        return
+                    received.extend(part)
+
+    try:
+        writer.write(request)
+        if is_whole(request):
+            with slowest.measured():
+                await hear(PROMPT_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await hear(SILENCE, to_the_end=True)
+        with contextlib.suppress(OSError):  # it may be closed already
+            writer.write_eof()
+        with slowest.measured():
+            await hear(DEADLINE_SECONDS, to_the_end=True)
     finally:
         writer.transport.abort()
-    return [int(status) for status in STATUS.findall(got)]
+    return [int(status) for status in STATUS.findall(received)]
 
 
-async def _read(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await asyncio.wait_for(reader.read(65536), SILENCE)
-    except TimeoutError:
-        return b""
+WHOLE = (
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"\r\nGET / HTTP/1.1\r\n: y\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+    b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nX: y\r\n\r\n",
+)
+
+
+@asynccontextmanager
+async def hanging(beginning: bytes) -> AsyncIterator[tuple[str, int]]:
+    """A server that answers so much and no more, until it hears that nothing more comes; gives where."""
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(beginning)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        yield host, port
+
+
+@pytest.mark.parametrize("request_", WHOLE)
+async def test_a_server_that_hangs_is_seen(request_: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is whole and isn't answered to the end fails; what lacks a byte is waited for."""
+    monkeypatch.setattr("tests.security.test_fuzz_tcp.PROMPT_SECONDS", 0.05)
+    monkeypatch.setattr("tests.security.test_fuzz_tcp.SILENCE", 0.01)
+    for beginning in (b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"):
+        async with hanging(beginning) as (host, port):
+            with pytest.raises(TimeoutError):
+                await send(host, port, request_, Slowest())
+            await send(host, port, request_[:-1], Slowest())
+    async with hanging(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n") as (host, port):
+        assert await send(host, port, request_, Slowest()) == [200]
 
 
 @pytest.mark.timeout(900)
 async def test_malformed_requests_are_refused(tmp_path: Path) -> None:
-    """Each gets a refusal, an answer or a closed connection; after all of them the gateway answers as before."""
+    """Each gets a refusal, an answer or a closed connection, in time; a right one is answered after each batch."""
     random_ = chance("tcp")
     async with marked_system(tmp_path, "saga") as (_, (patient,)):
         await advance(patient)
         address = urlsplit(patient.portal.base_url)
         assert address.hostname is not None
         assert address.port is not None
-        statuses: Counter[int] = Counter()
+        host, port = address.hostname, address.port
+        ends: Counter[str] = Counter()
         most, slowest = asyncio.Semaphore(AT_ONCE), Slowest()
+        right = f"GET /v1/me HTTP/1.1\r\nHost: a\r\nAuthorization: {patient.portal.headers['Authorization']}\r\n\r\n"
 
-        async def one(content: bytes) -> None:
-            async with most, asyncio.timeout(DEADLINE_SECONDS):
-                with slowest.measured():
-                    found = await send(str(address.hostname), int(address.port or 0), content)
-            assert all(status < 500 for status in found), (found, content[:2000])
-            statuses.update(found)
+        async def one(request: bytes) -> None:
+            async with most:
+                try:
+                    found = await send(host, port, request, slowest)
+                except TimeoutError:
+                    raise AssertionError(f"neither answered nor hung up on in time: {request[:2000]!r}") from None
+            assert all(status < 500 for status in found), (found, request[:2000])
+            ends.update(map(str, found or ["hung up on"]))
 
         tried = size(400, 10_000)
         with nothing_unforeseen(), bounded_memory() as memory:
             for _ in range(0, tried, AT_ONCE * 5):
                 await asyncio.gather(*(one(a_request(random_, patient)) for _ in range(AT_ONCE * 5)))
-        assert (await patient.ask("GET", "/v1/me"))[0] == 200
-    assert statuses[400] > 20
-    assert len(statuses) >= 4, statuses
-    ends = {str(status): count for status, count in statuses.items()}
+                assert await send(host, port, right.encode(), slowest) == [200]
+    assert ends["400"] > 20
+    assert len(ends) >= 5, ends
     keep("tcp", tried=tried, slowest=slowest.seconds, grown=memory.grown, ends=ends)

@@ -10,8 +10,9 @@ import contextlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import create_autospec
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,16 +26,13 @@ from tests.security.sizes import chance, size
 from tests.security.test_fuzz_tcp import changed
 from tests.security.watching import DEADLINE_SECONDS, Slowest, bounded_memory, nothing_unforeseen
 
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 EACH = 25
 """How many frames are sent over one socket, or until it is closed."""
 
 AT_ONCE = 16
 PATIENCE = 60.0
 ANSWERS = {"event", "accepted", "problem", "pong", "resync"}
-SILENCE = 0.05
-"""Seconds after which a frame counts as one that has no answer."""
-
 PROTOCOL_CODES = {1000, 1002, 1003, 1007, 1009}
 """What RFC 6455 closes broken frames with, as far as it isn't ours to choose; 1011 would be an error of ours."""
 
@@ -140,18 +138,36 @@ def a_command(random_: random.Random, patient: Marked) -> dict[str, object]:
     return command
 
 
-def frames_of(received: bytes) -> Iterator[tuple[int, bytes]]:
-    """The server's frames in what was received, whole ones only."""
-    at = 0
+def span_of(content: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the frame that begins here begins and ends, by its head; what that lacks counts as zeros."""
+    head = content[at : at + 10].ljust(10, b"\0")
+    length, wide = head[1] & 127, 0
+    if length >= 126:
+        wide = 2 if length == 126 else 8
+        length = int.from_bytes(head[2 : 2 + wide], "big")
+    start = at + 2 + wide + (4 if head[1] & 128 else 0)
+    return start, start + length
+
+
+def frames_of(received: bytes, at: int = 0) -> Iterator[tuple[int, bytes, int]]:
+    """The server's frames in what was received from there on, whole ones only, each with where it ends."""
     while at + 2 <= len(received):
-        kind, length, start = received[at] & 15, received[at + 1] & 127, at + 2
-        if length >= 126:
-            wide = 2 if length == 126 else 8
-            length, start = int.from_bytes(received[start : start + wide], "big"), start + wide
-        if start + length > len(received):
+        start, end = span_of(received, at)
+        if end > len(received):
             return
-        yield kind, received[start : start + length]
-        at = start + length
+        yield received[at] & 15, received[start:end], end
+        at = end
+
+
+def ended(content: bytes) -> bytes:
+    """The same with zeros for what its last frame lacks, so that nothing more of it is waited for.
+
+    A frame that says that it is too long stays as it is: its head alone must close the socket.
+    """
+    end = 0
+    while end < len(content):
+        _, end = span_of(content, end)
+    return content if end - len(content) > FRAME_BYTES else content.ljust(end, b"\0")
 
 
 class Conversation:
@@ -163,6 +179,8 @@ class Conversation:
         self._reader = reader
         self._writer = writer
         self._more = asyncio.Event()
+        self._looked_at = 0
+        self._asked = 0
 
     async def listen(self) -> None:
         """Take what comes, to the end; a reset is an end too."""
@@ -174,23 +192,33 @@ class Conversation:
         self._more.set()
 
     async def say(self, content: bytes) -> None:
-        """Write, and wait for an answer; not every frame has one."""
-        if self.closed:
-            return
-        self._more.clear()
-        self._writer.write(content)
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            await self._writer.drain()
-            if not self.closed:
-                await asyncio.wait_for(self._more.wait(), SILENCE)
+        """Write, and wait until it is dealt with: until a ping after it has its pong, or the socket is closed.
+
+        Frames are taken one after the other. Raises TimeoutError when the server does neither in time.
+        """
+        self._asked += 1
+        asked = self._asked.to_bytes(8, "big")
+        # A ping may stand between the parts of a message, so whatever was begun stays begun.
+        self._writer.write(ended(content) + a_frame(PING, asked))
+        await self._until(lambda: self._has_pong(asked))
 
     async def leave(self) -> None:
-        """Say goodbye, and wait until it is closed."""
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(a_frame(CLOSE, (1000).to_bytes(2, "big")))
-        while not self.closed:
-            self._more.clear()
-            await self._more.wait()
+        """Say goodbye, and wait until it is closed. Raises TimeoutError when it isn't in time."""
+        self._writer.write(a_frame(CLOSE, (1000).to_bytes(2, "big")))
+        await self._until(lambda: False)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not self.closed and not done():
+                self._more.clear()
+                await self._more.wait()
+
+    def _has_pong(self, asked: bytes) -> bool:
+        for kind, content, end in frames_of(self.received, self._looked_at):
+            self._looked_at = end
+            if kind == PONG and content == asked:
+                return True
+        return False
 
 
 SURELY = (
@@ -224,15 +252,15 @@ async def converse(
             after = 0 if random_.random() < 0.01 else 10**9
             await said.say(a_frame(TEXT, json.dumps({"type": "hello", "after": after}).encode()))
             while sent < EACH and not said.closed:
-                await said.say(first[sent] if sent < len(first) else a_wrong_frame(random_, patient))
+                frame = first[sent] if sent < len(first) else a_wrong_frame(random_, patient)
                 sent += 1
-            # Frames are taken one after the other: whatever any of them cost is over when it answers the last.
+                with slowest.measured():
+                    await said.say(frame)
             with slowest.measured():
-                async with asyncio.timeout(DEADLINE_SECONDS):
-                    await said.leave()
+                await said.leave()
     finally:
         writer.transport.abort()
-    for kind, content in frames_of(bytes(said.received)):
+    for kind, content, _ in frames_of(bytes(said.received)):
         if kind == CLOSE:
             code = int.from_bytes(content[:2], "big")
             assert code in CLOSE_CODES or code in PROTOCOL_CODES, code
@@ -245,6 +273,29 @@ async def converse(
             assert slug != "overloaded", told
             found[slug] += 1
     return sent
+
+
+async def test_a_server_that_hangs_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that has its own pong is dealt with; another's pong is none, and a goodbye isn't one before the close."""
+    monkeypatch.setattr("tests.security.test_fuzz_websocket.DEADLINE_SECONDS", 0.05)
+    said = Conversation(asyncio.StreamReader(), create_autospec(asyncio.StreamWriter, instance=True))
+    said.received += a_frame(PONG, (1).to_bytes(8, "big"), masked=False)
+    await said.say(a_frame(TEXT, b"{}"))
+    with pytest.raises(TimeoutError):
+        await said.say(a_frame(TEXT, b"{}"))
+    with pytest.raises(TimeoutError):
+        await said.leave()
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x81", b"\x81\x85\0\0", b"\x81\xfe\x01", a_frame(TEXT, b"{}") + b"\x82\xff\0\0\0\0\0\0\x01"]
+)
+def test_what_a_frame_lacks_is_made_up_for(content: bytes) -> None:
+    """What is sent has the end of its last frame at its own end: a ping after it is read as a ping."""
+    made = ended(content)
+    assert made.startswith(content)
+    assert [kind for kind, _, _ in frames_of(made + a_frame(PING, b""))][-1] == PING
+    assert ended(made) == made
 
 
 @pytest.mark.timeout(1800)
