@@ -76,7 +76,6 @@ class Dispensable:
         try:
             return await self._unless_silent(make)
         except TimeoutError:
-            # It may be this one answer that was long: the ping says whether others are too.
             self._probe()
             return otherwise
         except (RedisError, OSError):
@@ -104,12 +103,17 @@ class Dispensable:
             else:
                 bound.reschedule(loop.time())
 
-        async with asyncio.timeout(None) as bound:
-            timer = loop.call_later(TURN_SECONDS, turn)
-            try:
-                answer = await make()
-            finally:
-                timer.cancel()
+        try:
+            async with asyncio.timeout(None) as bound:
+                timer = loop.call_later(TURN_SECONDS, turn)
+                try:
+                    answer = await make()
+                finally:
+                    timer.cancel()
+        except TimeoutError:
+            # When others were answered it is this one answer that was long.
+            self._gone = self._gone or silent >= SILENT_TURNS
+            raise
         self._heard += 1
         return answer
 
@@ -119,7 +123,8 @@ class Dispensable:
 
     async def _ping(self) -> None:
         try:
-            await self._unless_silent(self._redis.ping)
+            async with asyncio.timeout(self._patience):
+                await self._redis.ping()
             self._gone = False
         except (RedisError, OSError, TimeoutError):
             self._gone = True

@@ -92,15 +92,18 @@ async def test_a_silent_one_is_gone_when_its_ping_is_not_answered_either() -> No
 
 
 async def test_who_waits_while_others_are_answered_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long queue before Redis is no silence; when nobody is answered any more, it is given up at once."""
+    """A long queue before Redis is no silence; when nobody is answered any more, it is given up, by everybody."""
     monkeypatch.setattr(redis_connection, "TURN_SECONDS", 0)
-    asked = Dispensable(Pinged(), patience=3600)
+    connection = Pinged()
+    connection.answers = False
+    asked = Dispensable(connection, patience=3600)
     last = asyncio.create_task(asked.ask(never, "otherwise"))
     for _ in range(5 * SILENT_TURNS):
         assert await asked.ask(something, "otherwise") == "something"
         await asyncio.sleep(0)
     assert not last.done()
     assert await last == "otherwise"
+    assert await asked.ask(something, "otherwise") == "otherwise"
     await asked.close()
 
 
