@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 AGAIN = 5
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.2
+CONNECT_SECONDS = 1.0
+PING_SECONDS = 1.0
 PROBE_SECONDS = 0.5
 
 TURN_SECONDS = 0.008
@@ -34,14 +36,12 @@ Other = TypeVar("Other")
 def redis_at(url: str, *, patience: float, most: int = 64) -> redis.asyncio.Redis:
     """Connect to a Redis address with at most so many connections; who finds none free waits `patience` seconds.
 
-    The pool alone would try everything once: after a restart each connection that it kept would fail one command. Who
-    asks bounds the answer themselves, so that the client's own bounds, a task and two timers a command, are left out.
+    The pool alone would try everything once: after a restart each connection that it kept would fail one command.
     """
     retry = Retry(ExponentialWithJitterBackoff(base=FIRST_PAUSE_SECONDS, cap=LONGEST_PAUSE_SECONDS), AGAIN)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
-        socket_timeout=None,
-        socket_connect_timeout=patience,
+        socket_connect_timeout=min(patience, CONNECT_SECONDS),
         max_connections=most,
         timeout=patience,
         retry=retry,
@@ -53,28 +53,31 @@ class Dispensable:
     """Asks a Redis that one can do without: an answer in time, or none.
 
     Once it has failed nobody waits for it again until it has answered a ping, which is sent beside everybody's way. So
-    a Redis that is gone costs a few askers their patience, once, and not every asker each time.
+    a Redis that is gone costs a few askers a moment, once, and not every asker each time.
 
-    What tells a Redis that is gone from one with a long queue before it is silence: an asker who waits while others are
-    answered waits on, for `patience` seconds. Silence is counted in turns of the event loop, at most one for each
-    `TURN_SECONDS`, so that a process with much to do, which hears answers late, doesn't take Redis for gone either.
+    What tells a Redis that is gone from one with a long queue before it is silence: while anybody is answered the
+    others wait on, for `patience` seconds. Silence is counted in turns of the event loop, at most one for each
+    `TURN_SECONDS`, so that a process with much to do, which hears answers late, doesn't take Redis for gone either. A
+    Redis some tens of milliseconds away is taken for gone until there are connections enough: it belongs near.
     """
 
     def __init__(self, connection: redis.asyncio.Redis, *, patience: float) -> None:
         self._redis = connection
         self._patience = patience
-        self._heard = 0
+        self._waiting: set[asyncio.Timeout] = set()
+        self._turning: asyncio.TimerHandle | None = None
+        self._silent_turns = 0
         self._gone = False
         self._probe_from = 0.0
         self._probing: asyncio.Task[None] | None = None
 
     async def ask(self, make: Callable[[], Awaitable[Result]], otherwise: Other) -> Result | Other:
-        """What `make` gives; `otherwise` when Redis fails, takes longer than the patience, or is known to be gone."""
+        """What `make` gives; `otherwise` when Redis fails, is silent, or takes longer than the patience."""
         if self._gone:
             self._probe()
             return otherwise
         try:
-            return await self._unless_silent(make)
+            return await self._answered(make)
         except TimeoutError:
             self._probe()
             return otherwise
@@ -88,34 +91,37 @@ class Dispensable:
         """Give the connections up."""
         if self._probing is not None:
             self._probing.cancel()
+        if self._turning is not None:
+            self._turning.cancel()
         await self._redis.aclose()
 
-    async def _unless_silent(self, make: Callable[[], Awaitable[Result]]) -> Result:
-        loop = asyncio.get_running_loop()
-        ends, heard, silent = loop.time() + self._patience, self._heard, 0
-        timer: asyncio.TimerHandle
-
-        def turn() -> None:
-            nonlocal heard, silent, timer
-            heard, silent = self._heard, silent + 1 if self._heard == heard else 0
-            if silent < SILENT_TURNS and loop.time() < ends:
-                timer = loop.call_later(TURN_SECONDS, turn)
-            else:
-                bound.reschedule(loop.time())
-
-        try:
-            async with asyncio.timeout(None) as bound:
-                timer = loop.call_later(TURN_SECONDS, turn)
-                try:
-                    answer = await make()
-                finally:
-                    timer.cancel()
-        except TimeoutError:
-            # When others were answered it is this one answer that was long.
-            self._gone = self._gone or silent >= SILENT_TURNS
-            raise
-        self._heard += 1
+    async def _answered(self, make: Callable[[], Awaitable[Result]]) -> Result:
+        async with asyncio.timeout(self._patience) as bound:
+            self._waiting.add(bound)
+            if self._turning is None:
+                self._turn_later()
+            try:
+                answer = await make()
+            finally:
+                self._waiting.discard(bound)
+        self._silent_turns = 0
         return answer
+
+    def _turn_later(self) -> None:
+        self._turning = asyncio.get_running_loop().call_later(TURN_SECONDS, self._turn)
+
+    def _turn(self) -> None:
+        """Note that a turn has passed without an answer to anybody; after too many everybody gives up."""
+        self._turning = None
+        self._silent_turns = self._silent_turns + 1 if self._waiting else 0
+        if self._waiting and self._silent_turns < SILENT_TURNS:
+            self._turn_later()
+        elif self._waiting:
+            self._gone, self._silent_turns = True, 0
+            now = asyncio.get_running_loop().time()
+            for bound in self._waiting:
+                if not bound.expired():
+                    bound.reschedule(now)
 
     def _probe(self) -> None:
         if time.monotonic() >= self._probe_from and (self._probing is None or self._probing.done()):
@@ -123,7 +129,7 @@ class Dispensable:
 
     async def _ping(self) -> None:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(min(self._patience, PING_SECONDS)):
                 await self._redis.ping()
             self._gone = False
         except (RedisError, OSError, TimeoutError):

@@ -11,7 +11,7 @@ from shared.redis_connection import Dispensable, redis_at
 from shared.scheduling.purge import GENERATION_SECONDS, generation_key
 
 PATIENCE_SECONDS = 5.0
-"""Longer than the queue that a burst of look-ups makes before the cache. A silent one is given up within a tenth."""
+"""Longer than the queue that a burst of look-ups makes before the cache. A silent one is given up much sooner."""
 
 # KEYS: value, generation, what a lead's key begins with.
 # ARGV: milliseconds for which a value is stale, owner or "", milliseconds of the lead.

@@ -375,7 +375,12 @@ class Saga:
                 return
         elif seen.where is Where.AT_TARGET:
             # What no look could say when it was told: whether it is so, and which id it has now.
-            found = {"new_booking_id": seen.new_booking_id, "evidence": {**row.evidence, "verified": True}}
+            found = {"evidence": {**row.evidence, "verified": True}}
+            if seen.new_booking_id is not None:
+                found["new_booking_id"] = seen.new_booking_id
+            if row.reason == NOT_THERE_ANY_MORE:
+                log.warning("row %s: found where it was told to be after all", row.id)
+                found["reason"] = None
         elif seen.where is Where.AT_OLD and row.reason != NOT_THERE_ANY_MORE:
             # A person has to find out: the booking system said OK, and has moved the booking nowhere, or moved it back.
             log.error("row %s: told as confirmed, and found where it was", row.id)

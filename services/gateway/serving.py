@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -30,8 +33,11 @@ LOOK_SECONDS = 1.0
 LOOKED_AT_ONCE = 250
 CLOSED_AT_ONCE = 10
 
+TAKEN_AT_ONCE = 128
+"""How many connections asyncio takes in one go, and how often it says so when there are no file descriptors left."""
+
 BACKLOG = 1024
-"""How many connections may wait to be taken, and are taken in one go.
+"""How many connections may wait to be taken.
 
 Who comes when there is no room tries again a second later, as TCP does: with aiohttp's 128, a few hundred connections
 that somebody opens at once would cost everybody else that second.
@@ -95,7 +101,9 @@ async def serving(
     await runner.setup()
     idler = asyncio.create_task(_close_idle(runner, used, idle, body))
     try:
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        site = web.TCPSite(runner, host, port, backlog=TAKEN_AT_ONCE)
+        await site.start()
+        _lengthen_queues(site)
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield Serving(f"http://{shown}:{address[1]}")
@@ -107,7 +115,7 @@ async def serving(
 async def _close_idle(runner: web.AppRunner, used: set[object], idle: float, body: float) -> None:
     """Close each connection that doesn't come to a first request in time, or not to its request's end."""
     loop = asyncio.get_running_loop()
-    since: dict[tuple[web.RequestHandler, StreamReader | None], float] = {}
+    since: dict[_Awaited, float] = {}
     while True:
         await asyncio.sleep(min(LOOK_SECONDS, idle / 4, body / 4))
         server = runner.server
@@ -116,23 +124,40 @@ async def _close_idle(runner: web.AppRunner, used: set[object], idle: float, bod
         now = loop.time()
         connections = server.connections
         used.intersection_update(connections)
-        waiting: dict[tuple[web.RequestHandler, StreamReader | None], float] = {}
+        waiting: dict[_Awaited, float] = {}
         for number, one in enumerate(tuple(connections), 1):
             if number % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            request = one._current_request  # nothing public tells whether a connection has a request now
-            content = request.content if request is not None else None
-            if one not in used if content is None else _comes(content):
-                waiting[one, content] = since.get((one, content), now)
+            if (awaited := _awaited(one, used)) is not None:
+                waiting[awaited] = since.get(awaited, now)
         since = waiting
-        overdue = [one for (one, content), began in since.items() if now - began >= (idle if content is None else body)]
-        for number, one in enumerate(overdue, 1):
-            if one.transport is not None:
-                one.transport.abort()
+        overdue = [
+            awaited for awaited, began in since.items() if now - began >= (idle if awaited.body is None else body)
+        ]
+        for number, awaited in enumerate(overdue, 1):
+            # One that has come to its request while others were being closed is left alone.
+            if awaited.of.transport is not None and _awaited(awaited.of, used) == awaited:
+                awaited.of.transport.abort()
             if number % CLOSED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # hundreds of them at once would be felt by everybody else
 
 
-def _comes(content: StreamReader) -> bool:
-    """Whether there is more to come of a body."""
-    return not content.is_eof()
+class _Awaited(NamedTuple):
+    """What a connection hasn't come to yet: its first request, or the end of a request's body."""
+
+    of: web.RequestHandler
+    body: StreamReader | None
+
+
+def _awaited(one: web.RequestHandler, used: set[object]) -> _Awaited | None:
+    request = one._current_request  # nothing public tells whether a connection has a request now
+    body = request.content if request is not None else None
+    comes = one not in used if body is None else not body.is_eof()
+    return _Awaited(one, body) if comes else None
+
+
+def _lengthen_queues(site: web.TCPSite) -> None:
+    """Let more connections wait than are taken in one go: asyncio has one number for both."""
+    for own in getattr(site._server, "sockets", ()):  # nothing public gives them
+        with socket.socket(fileno=os.dup(own.fileno())) as same:
+            same.listen(BACKLOG)

@@ -74,6 +74,15 @@ class ConnectionBroken(SchedulingFailure):
     kind = "connection_broken"
 
 
+class TrustRefused(ConnectionBroken):
+    """Raised when the other side ended TLS over our certificate, which it does after the handshake in TLS 1.3.
+
+    It proves no more than any connection that broke.
+    """
+
+    kind = "not_trusted"
+
+
 class HttpFailure(SchedulingFailure):
     """Raised for an HTTP status without a SOAP answer; `http_status` says which.
 

@@ -19,14 +19,24 @@ import aiohttp
 
 from shared.configuration import Tls
 from shared.contracts.model import Interaction
-from shared.scheduling.failures import ConnectionBroken, NotReached, NotTrusted, SchedulingFailure, TimedOut, Unreadable
+from shared.scheduling.failures import (
+    ConnectionBroken,
+    NotReached,
+    NotTrusted,
+    SchedulingFailure,
+    TimedOut,
+    TrustRefused,
+    Unreadable,
+)
 from shared.scheduling.names import soap_action
+
+_TRUST = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE")
+"""What OpenSSL's reasons for a refused certificate hold; the last is what TLS 1.2 says to whoever shows none."""
 
 LOOK_UP_LIMIT = 5 * 1024 * 1024
 UPDATE_LIMIT = 1024 * 1024
 
 _FAILURES: tuple[tuple[type[BaseException], type[SchedulingFailure], str], ...] = (
-    (aiohttp.ClientSSLError, NotTrusted, "no TLS connection"),
     (aiohttp.ClientConnectorError, NotReached, "could not connect"),
     (aiohttp.ConnectionTimeoutError, NotReached, "could not connect"),
     (aiohttp.InvalidURL, NotReached, "could not connect"),
@@ -113,22 +123,45 @@ async def post(
 
 def failure_of(error: BaseException) -> SchedulingFailure:
     """Turn an exception of asyncio, ssl or aiohttp into ours; whatever isn't known is a broken connection."""
+    if isinstance(error, aiohttp.ClientSSLError):
+        return tls_failure(error)
+    if is_about_trust(error):
+        return TrustRefused(f"the connection broke: {in_words(error)}")
     for foreign, ours, text in _FAILURES:
         if isinstance(error, foreign):
             return ours(f"{text}: {in_words(error)}")
-    return ConnectionBroken(f"the connection broke: {type(error).__name__}")
+    return ConnectionBroken(f"the connection broke: {in_words(error)}")
+
+
+def tls_failure(error: BaseException) -> NotReached:
+    """What a TLS handshake that failed is: a matter of trust, or a connection that couldn't be made."""
+    kind = NotTrusted if is_about_trust(error) else NotReached
+    return kind(f"no TLS connection: {in_words(error)}")
+
+
+def is_about_trust(error: BaseException) -> bool:
+    """Whether TLS ended over a certificate, ours or theirs, by OpenSSL's words."""
+    cause = _of_ssl(error)
+    return isinstance(cause, ssl.SSLCertVerificationError) or (
+        cause is not None and any(word in (cause.reason or "") for word in _TRUST)
+    )
 
 
 def in_words(error: BaseException) -> str:
     """What to say of a foreign exception: OpenSSL's words, else its kind alone, for a text may quote the answer."""
-    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-    match cause:
+    match _of_ssl(error):
         case ssl.SSLCertVerificationError(verify_message=str(words)):
             return words
         case ssl.SSLError(reason=str(words)):
             return words
         case _:
             return type(error).__name__
+
+
+def _of_ssl(error: BaseException) -> ssl.SSLError | None:
+    """OpenSSL's own exception, where there is one behind aiohttp's."""
+    behind = (getattr(error, name, None) for name in ("certificate_error", "os_error", "__cause__"))
+    return next((one for one in (*behind, error) if isinstance(one, ssl.SSLError)), None)
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -18,8 +18,8 @@ from aiohttp.client_proto import ResponseHandler
 
 from shared.contracts.model import UpdateResult
 from shared.scheduling.answers import read_update_result
-from shared.scheduling.failures import ConnectionBroken, NotReached, NotTrusted, SchedulingFailure
-from shared.scheduling.transport import UPDATE_LIMIT, in_words, post
+from shared.scheduling.failures import ConnectionBroken, NotReached, SchedulingFailure
+from shared.scheduling.transport import UPDATE_LIMIT, post, tls_failure
 
 
 class _OneConnection(aiohttp.BaseConnector):
@@ -142,7 +142,7 @@ async def open_connection(
                 server_hostname=parts.hostname if secure else None,
             )
     except ssl.SSLError as error:
-        raise NotTrusted(f"no TLS connection: {in_words(error)}") from None
+        raise tls_failure(error) from None
     except (OSError, TimeoutError, UnicodeError) as error:
         raise NotReached(f"could not connect: {type(error).__name__}") from None
     return UpdateConnection(

@@ -116,7 +116,7 @@ FIRES: dict[str, dict[str, str]] = {
     "OmbokaBrokerOutOfReach": {'omboka_queue_messages{queue="booking"}': "_x30"},
     "OmbokaBookingSystemDown": {'omboka_breaker_state{producer="north", instance="a"}': "2x30"},
     "OmbokaBookingSystemFails": {CALLS.format("ok"): "0+60x30", CALLS.format("timed_out"): "0+60x30"},
-    "OmbokaBookingSystemNotTrusted": {CALLS.format("ok"): "0+60x30", CALLS.format("not_trusted"): "0+6x30"},
+    "OmbokaBookingSystemNotTrusted": {CALLS.format("ok"): "0+60x30", CALLS.format("not_trusted"): "_x20 3x10"},
     "OmbokaBookingSystemSlow": {
         SLOW.format("3"): "0+10x30",
         SLOW.format("5"): "0+60x30",
