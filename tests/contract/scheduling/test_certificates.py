@@ -7,6 +7,7 @@ import ipaddress
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,7 +19,8 @@ from shared.contracts.model import Interaction, ResultCode
 from shared.observability.calls import count_call
 from shared.scheduling.certificates import Certificates
 from shared.scheduling.client import SchedulingClient
-from shared.scheduling.failures import NotReached, NotTrusted, SchedulingFailure
+from shared.scheduling.failures import ConnectionBroken, NotReached, NotTrusted, SchedulingFailure, Sent, TrustRefused
+from shared.scheduling.transport import failure_of
 from tests.builders.scheduling import FACILITY, a_configuration, a_context, an_update
 from tests.builders.soap import an_answer, an_envelope, an_update_answer
 from tests.contract.scheduling.raw_booking_system import a_raw_booking_system, http, says
@@ -112,6 +114,19 @@ async def test_a_system_that_is_not_who_it_should_be_gets_nothing(
 
     assert sum(connection.requests for connection in system.connections) == 0
     assert [(" not_trusted " in line, words in line) for line in caplog.messages] == [(True, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [("TLSV13_ALERT_CERTIFICATE_REQUIRED", TrustRefused), ("TLSV1_ALERT_INTERNAL_ERROR", ConnectionBroken)],
+)
+def test_tls_that_is_ended_after_the_handshake_says_why(reason: str, kind: type[ConnectionBroken]) -> None:
+    """As TLS 1.3 does where our certificate isn't taken. Whether anything was received is unknown all the same."""
+    error, cause = aiohttp.ClientOSError(1, "ended"), ssl.SSLError(1, reason)
+    cause.reason, error.__cause__ = reason, cause
+    failure = failure_of(error)
+    assert (type(failure), failure.sent) == (kind, Sent.UNKNOWN)
+    assert reason in str(failure)
 
 
 async def test_our_certificate_is_shown_to_a_system_that_asks_for_it(tmp_path: Path) -> None:

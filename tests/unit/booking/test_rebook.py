@@ -423,6 +423,27 @@ async def test_the_watcher_learns_the_id_that_no_look_could_say(saga: SagaUnderT
     assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
 
 
+async def test_who_was_not_there_and_then_is_calls_nobody_any_more(saga: SagaUnderTest) -> None:
+    """Found at its old time by the first watch, and by the second where it was told to be: its reason goes."""
+
+    async def silent_from_the_answer_on(point: str) -> None:
+        if point == "answer":
+            saga.system.silent_until = saga.clock.monotonic() + 100.0
+
+    saga.system.gate = silent_from_the_answer_on
+    accepted = await saga.accept()
+    await saga.run(accepted)
+    moved, found = saga.system.booking, []
+    for booking, later in ((a_booking(), 310.0), (moved, 1_600.0)):
+        saga.system.booking = booking
+        saga.system.move_time(later)
+        await saga.step(accepted.row_id)
+        row = saga.ledger.show(accepted.row_id)
+        assert row is not None
+        found.append((row["reason"], row["evidence"]["verified"], row["next_at"] is None))
+    assert found == [("not_there", False, False), (None, True, True)]
+
+
 async def test_a_row_is_taken_by_one_worker(saga: SagaUnderTest) -> None:
     """A repeated message, or the dispatcher beside it, finds nothing to do."""
     accepted = await saga.accept()

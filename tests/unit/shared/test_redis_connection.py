@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -124,4 +126,26 @@ async def test_a_process_that_was_kept_from_hearing_waits_on(monkeypatch: pytest
         stood_still += 100 * SILENT_TURNS * TURN_SECONDS
     answer.set()
     assert await asking == "something"
+    await asked.close()
+
+
+async def test_what_was_asked_for_is_not_kept() -> None:
+    """Who has asked leaves nothing behind: an answer goes with the last who holds it, without the garbage collector."""
+
+    class Answer:
+        pass
+
+    async def answer() -> Answer:
+        return Answer()
+
+    asked = Dispensable(Pinged(), patience=3600)
+    gc.disable()
+    try:
+        asking = asyncio.create_task(asked.ask(answer, None))
+        kept = weakref.ref(await asking)
+        del asking
+        await asyncio.sleep(0)  # until then the event loop itself holds what has woken this test
+        assert kept() is None
+    finally:
+        gc.enable()
     await asked.close()
