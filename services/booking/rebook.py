@@ -373,11 +373,10 @@ class Saga:
                 outcome = told.other_time(row, seen.timeslot, facility=facility_from)
                 await self._move(row, RowState.OTHER_TIME, outcome, next_in=None)
                 return
-        elif seen.where is Where.AT_TARGET:
-            # What no look could say when it was told: whether it is so, and which id it has now.
-            found = {"evidence": {**row.evidence, "verified": True}}
-            if seen.new_booking_id is not None:
-                found["new_booking_id"] = seen.new_booking_id
+        elif seen.where is Where.AT_TARGET and not row.evidence.get("verified"):
+            # What no look could say when it was told: whether it is so, and which id it has now. Learnt once, for what
+            # stands there later may be another of the patient's.
+            found = {"evidence": {**row.evidence, "verified": True}, "new_booking_id": seen.new_booking_id}
             if row.reason == NOT_THERE_ANY_MORE:
                 log.warning("row %s: found where it was told to be after all", row.id)
                 found["reason"] = None

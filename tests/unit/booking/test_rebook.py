@@ -423,6 +423,28 @@ async def test_the_watcher_learns_the_id_that_no_look_could_say(saga: SagaUnderT
     assert saga.outcome(accepted).state is OutcomeState.CONFIRMED
 
 
+async def test_the_watcher_takes_no_other_booking_for_the_one_that_it_has_seen(saga: SagaUnderTest) -> None:
+    """The facility moves the booking on, and another of the patient's comes to stand at its time: the id stays."""
+
+    async def silent_from_the_answer_on(point: str) -> None:
+        if point == "answer":
+            saga.system.silent_until = saga.clock.monotonic() + 100.0
+
+    saga.system.keeps_id, saga.system.gate = False, silent_from_the_answer_on
+    accepted = await saga.accept()
+    await saga.run(accepted)
+    saga.system.move_time(310.0)
+    await saga.step(accepted.row_id)
+    moved = saga.system.booking
+    saga.system.facility_moves_it()
+    saga.system.another = moved.model_copy(update={"booking_id": "B9"})
+    saga.system.move_time(1_600.0)
+    await saga.step(accepted.row_id)
+    row = saga.ledger.show(accepted.row_id)
+    assert row is not None
+    assert (row["new_booking_id"], row["next_at"]) == (moved.booking_id, None)
+
+
 async def test_who_was_not_there_and_then_is_calls_nobody_any_more(saga: SagaUnderTest) -> None:
     """Found at its old time by the first watch, and by the second where it was told to be: its reason goes."""
 
