@@ -113,10 +113,12 @@ class Dispensable:
     def _turn(self) -> None:
         """Note that a turn has passed without an answer to anybody; after too many everybody gives up."""
         self._turning = None
-        self._silent_turns = self._silent_turns + 1 if self._waiting else 0
-        if self._waiting and self._silent_turns < SILENT_TURNS:
+        self._silent_turns += 1
+        if not self._waiting:
+            self._silent_turns = 0
+        elif self._silent_turns < SILENT_TURNS:
             self._turn_later()
-        elif self._waiting:
+        else:
             self._gone, self._silent_turns = True, 0
             now = asyncio.get_running_loop().time()
             for bound in self._waiting:

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
@@ -243,7 +244,7 @@ class SchedulingClient:
                 connect=producer.timeouts.connect,
                 silence=producer.timeouts.update,
                 deadline=_at_most(producer.timeouts.deadline, context.timeout),
-                told=lambda seconds, outcome, why: self._tell(name, interaction, seconds, outcome, why),
+                told=partial(self._tell, name, interaction),
             )
         except NotReached as failure:
             self._tell(name, interaction, time.monotonic() - started, failure.kind, str(failure))

@@ -125,21 +125,21 @@ def failure_of(error: BaseException) -> SchedulingFailure:
     """Turn an exception of asyncio, ssl or aiohttp into ours; whatever isn't known is a broken connection."""
     if isinstance(error, aiohttp.ClientSSLError):
         return tls_failure(error)
-    if is_about_trust(error):
-        return TrustRefused(f"the connection broke: {in_words(error)}")
+    if _is_about_trust(error):
+        return TrustRefused(f"the connection broke: {_in_words(error)}")
     for foreign, ours, text in _FAILURES:
         if isinstance(error, foreign):
-            return ours(f"{text}: {in_words(error)}")
-    return ConnectionBroken(f"the connection broke: {in_words(error)}")
+            return ours(f"{text}: {_in_words(error)}")
+    return ConnectionBroken(f"the connection broke: {_in_words(error)}")
 
 
 def tls_failure(error: BaseException) -> NotReached:
     """What a TLS handshake that failed is: a matter of trust, or a connection that couldn't be made."""
-    kind = NotTrusted if is_about_trust(error) else NotReached
-    return kind(f"no TLS connection: {in_words(error)}")
+    kind = NotTrusted if _is_about_trust(error) else NotReached
+    return kind(f"no TLS connection: {_in_words(error)}")
 
 
-def is_about_trust(error: BaseException) -> bool:
+def _is_about_trust(error: BaseException) -> bool:
     """Whether TLS ended over a certificate, ours or theirs, by OpenSSL's words."""
     cause = _of_ssl(error)
     return isinstance(cause, ssl.SSLCertVerificationError) or (
@@ -147,7 +147,7 @@ def is_about_trust(error: BaseException) -> bool:
     )
 
 
-def in_words(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
     """What to say of a foreign exception: OpenSSL's words, else its kind alone, for a text may quote the answer."""
     match _of_ssl(error):
         case ssl.SSLCertVerificationError(verify_message=str(words)):

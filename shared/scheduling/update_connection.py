@@ -126,8 +126,8 @@ async def open_connection(
 ) -> UpdateConnection:
     """Open TCP and TLS to an address within `connect` seconds and write nothing. Raises NotReached.
 
-    `told` hears once, when the sending ends, how many seconds it took and its outcome: `ok` or the kind of
-    failure and its text.
+    `told` hears once, when the sending ends: how many seconds it took, its outcome (`ok` or the kind of failure), and a
+    failure's text.
     """
     parts = urlsplit(url)
     secure = parts.scheme == "https"

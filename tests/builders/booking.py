@@ -140,6 +140,11 @@ class FakeBookingSystem:
             self.later.remove(due)
             due[1]()
 
+    async def silent_from_the_answer_on(self, point: str) -> None:
+        """Be a gate: whoever looks in the hundred seconds after an update's answer hears nothing."""
+        if point == "answer":
+            self.silent_until = self.clock.monotonic() + 100.0
+
     def facility_moves_it(self, start: str = "20260301080000", end: str = "20260301082000") -> None:
         """Somebody at the facility moves the booking."""
         times = {"start": CivilTime(start), "end": CivilTime(end)}

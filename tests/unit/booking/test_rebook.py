@@ -405,12 +405,7 @@ async def test_what_was_sent_once_is_watched_though_it_ends_unsent(saga: SagaUnd
 
 async def test_the_watcher_learns_the_id_that_no_look_could_say(saga: SagaUnderTest) -> None:
     """An OK that couldn't be looked at is told without an id; found later, the booking is followed by its new one."""
-
-    async def silent_from_the_answer_on(point: str) -> None:
-        if point == "answer":
-            saga.system.silent_until = saga.clock.monotonic() + 100.0
-
-    saga.system.keeps_id, saga.system.gate = False, silent_from_the_answer_on
+    saga.system.keeps_id, saga.system.gate = False, saga.system.silent_from_the_answer_on
     accepted = await saga.accept()
     assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
     row = saga.ledger.show(accepted.row_id)
@@ -425,12 +420,7 @@ async def test_the_watcher_learns_the_id_that_no_look_could_say(saga: SagaUnderT
 
 async def test_the_watcher_takes_no_other_booking_for_the_one_that_it_has_seen(saga: SagaUnderTest) -> None:
     """The facility moves the booking on, and another of the patient's comes to stand at its time: the id stays."""
-
-    async def silent_from_the_answer_on(point: str) -> None:
-        if point == "answer":
-            saga.system.silent_until = saga.clock.monotonic() + 100.0
-
-    saga.system.keeps_id, saga.system.gate = False, silent_from_the_answer_on
+    saga.system.keeps_id, saga.system.gate = False, saga.system.silent_from_the_answer_on
     accepted = await saga.accept()
     await saga.run(accepted)
     saga.system.move_time(310.0)
@@ -447,12 +437,7 @@ async def test_the_watcher_takes_no_other_booking_for_the_one_that_it_has_seen(s
 
 async def test_who_was_not_there_and_then_is_calls_nobody_any_more(saga: SagaUnderTest) -> None:
     """Found at its old time by the first watch, and by the second where it was told to be: its reason goes."""
-
-    async def silent_from_the_answer_on(point: str) -> None:
-        if point == "answer":
-            saga.system.silent_until = saga.clock.monotonic() + 100.0
-
-    saga.system.gate = silent_from_the_answer_on
+    saga.system.gate = saga.system.silent_from_the_answer_on
     accepted = await saga.accept()
     await saga.run(accepted)
     moved, found = saga.system.booking, []

@@ -130,12 +130,7 @@ async def test_a_ledgers_own_rows_can_be_told_by_age(tmp_path: Path) -> None:
 async def test_a_confirmed_rebooking_that_is_not_there_is_counted_once_and_has_a_reason(tmp_path: Path) -> None:
     """OK, nothing done, and silent when it was looked at: what the watcher finds calls a person, who can look it up."""
     saga = SagaUnderTest(tmp_path)
-
-    async def silent_from_the_answer_on(point: str) -> None:
-        if point == "answer":
-            saga.system.silent_until = saga.clock.monotonic() + 100
-
-    saga.system.mishap, saga.system.gate = "taken_silently", silent_from_the_answer_on
+    saga.system.mishap, saga.system.gate = "taken_silently", saga.system.silent_from_the_answer_on
     before = not_there()
     accepted = await saga.accept()
     assert (await saga.run(accepted)).state is OutcomeState.CONFIRMED
